@@ -78,6 +78,12 @@ impl Queue {
         format!("{}.dead", self.name())
     }
 
+    /// The queue's place in [`Queue::ALL`].
+    #[must_use]
+    pub const fn index(self) -> usize {
+        self as usize
+    }
+
     /// The exchange this queue is bound to.
     #[must_use]
     pub const fn exchange(self) -> Exchange {
@@ -124,6 +130,13 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether a durable queue must take a message with this route, so that a broker refuses it otherwise: every
+    /// command (nobody would do it), and the events that have a queue.
+    #[must_use]
+    pub fn mandatory(&self) -> bool {
+        self.exchange == Exchange::Commands || self.queue().is_some()
+    }
+
     /// The durable queue that takes messages with this route; `None` when only live listeners do.
     #[must_use]
     pub fn queue(&self) -> Option<Queue> {
