@@ -85,11 +85,11 @@ impl Season {
     }
 }
 
-/// The season people mean when they name none: of those begun by `at`, the one that still runs, else the one that
-/// ended last; the higher number when several do. Never a future one.
+/// The season people mean when they name none: of those begun by `at`, one that still runs, the one that began last
+/// when several do; else the one that ended last. Never a future one.
 pub fn current<'a>(seasons: impl IntoIterator<Item = &'a Season>, at: Timestamp) -> Option<&'a Season> {
     seasons.into_iter().filter(|season| season.starts_at <= at).max_by_key(|season| {
-        (at < season.ends_at, if at < season.ends_at { at } else { season.ends_at }, season.number)
+        (at < season.ends_at, if at < season.ends_at { season.starts_at } else { season.ends_at }, season.number)
     })
 }
 
@@ -134,9 +134,9 @@ mod tests {
 
     #[test]
     fn the_current_season_is_the_running_one_else_the_last_ended() {
-        let all = [season(1, 0, 100), season(2, 200, 300), season(3, 250, 400), season(4, 900, 999)];
+        let all = [season(1, 0, 100), season(2, 200, 300), season(3, 250, 400), season(4, 0, 400), season(5, 900, 999)];
         for (second, want) in
-            [(-1, None), (50, Some(1)), (150, Some(1)), (220, Some(2)), (260, Some(3)), (500, Some(3))]
+            [(-1, None), (50, Some(4)), (150, Some(4)), (220, Some(2)), (260, Some(3)), (500, Some(4))]
         {
             assert_eq!(current(&all, at(second)).map(|season| season.number), want, "{second}");
         }
