@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use chrono::TimeDelta;
 use client::{Client, ClientError, Credential, Guild};
-use discord_sim::{Sim, SimConfig, world::Demo as Ids};
+use discord_sim::{Demo as Ids, Sim, SimConfig};
 use domain::{ChannelId, GuildId, RoleId, UserId, ladder::OnFall, member::MemberStatus, name::Name};
 use messages::api::{
     AddItem, AddRank, ChangeMember, ChangeSettings, CreateSeason, JoinSeason, PageQuery, PrizeSpec, Register,

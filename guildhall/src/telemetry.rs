@@ -7,9 +7,13 @@ use tracing_subscriber::EnvFilter;
 
 use crate::{cli::LogFormat, config::Settings};
 
+/// What every filter ends with, whatever the operator asks for: lapin writes returned messages out whole.
+const DIRECTIVES: &str = "lapin=error";
+
 /// Begins to log, to standard error.
 pub fn init(settings: &Settings) {
-    let filter = EnvFilter::try_new(&settings.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let filter = format!("{},{},{DIRECTIVES}", settings.log, bot::LOG_DIRECTIVES);
+    let filter = EnvFilter::try_new(filter).unwrap_or_else(|_| EnvFilter::new("warn"));
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match settings.log_format {
         LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).init(),

@@ -206,7 +206,7 @@ CREATE TABLE effect (
     updated_at DATETIME NOT NULL,
     UNIQUE (guild_id, kind, target)
 );
-CREATE INDEX effect_unsettled ON effect (state, updated_at) WHERE state IN ('waiting', 'parked');
+CREATE INDEX effect_due ON effect (state, updated_at);
 
 -- Deeds done: a deed that comes again gets the outcome it had.
 CREATE TABLE inbox (

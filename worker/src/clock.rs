@@ -12,7 +12,12 @@ use messages::{
     trace::TraceParent,
 };
 use metrics::gauge;
-use store::{effects, inbox, outbox, outbox::Outgoing, seasons};
+use store::{
+    effects::{self, Due},
+    inbox, outbox,
+    outbox::Outgoing,
+    seasons,
+};
 use tracing::warn;
 
 use crate::Context;
@@ -21,6 +26,8 @@ use crate::Context;
 const WAITING: TimeDelta = TimeDelta::seconds(30);
 /// How long a parked effect rests before it is tried again unasked.
 const PARKED: TimeDelta = TimeDelta::minutes(10);
+/// How long roles that agreed are believed to agree still: somebody may change them in Discord while the bot is away.
+const AGREED: TimeDelta = TimeDelta::hours(24);
 /// How many effects are reminded of at once.
 const REMINDERS: i64 = 200;
 /// How long the inbox remembers deeds. Deeds that moved points are known for ever, by their entries.
@@ -60,16 +67,12 @@ async fn tick(context: &Context) -> anyhow::Result<()> {
     gauge!("guildhall_effects", "state" => "parked").set(parked as f64);
     tx.rollback().await?;
 
-    if waiting + parked > 0 {
-        let mut tx = context.store.begin().await?;
-        let reminders = effects::remind(&mut tx, now - WAITING, now - PARKED, REMINDERS, now).await?;
-        outbox::put(&mut tx, &reminders).await?;
-        tx.commit().await?;
-        context.outbox.notify_one();
-    }
     let mut tx = context.store.begin().await?;
+    let due = Due { waiting: now - WAITING, parked: now - PARKED, agreed: now - AGREED };
+    outbox::put(&mut tx, &effects::remind(&mut tx, due, REMINDERS, now).await?).await?;
     inbox::forget(&mut tx, now - REMEMBER, FORGET).await?;
     tx.commit().await?;
+    context.outbox.notify_one();
 
     for queue in Queue::ALL {
         let depth = context.broker.depth(queue).await?;

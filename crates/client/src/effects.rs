@@ -2,13 +2,13 @@
 
 use domain::EffectId;
 use messages::{
-    api::{Accepted, EffectView, Page, PageQuery},
+    api::{EffectView, Page, PageQuery},
     effect::{EffectOrder, EffectState},
 };
 use reqwest::Method;
 use serde::Serialize;
 
-use crate::{ClientError, Guild, error, guild::NOTHING};
+use crate::{ClientError, Guild, Taken, guild::NOTHING, submissions::taken};
 
 #[derive(Serialize)]
 struct EffectQuery<'a> {
@@ -39,7 +39,7 @@ impl Guild {
     ///
     /// # Errors
     /// [`ClientError`].
-    pub async fn retry_effect(&self, id: EffectId) -> Result<Accepted, ClientError> {
-        error::decoded(self.send(Method::POST, &format!("/effects/{id}/retry"), NOTHING, NOTHING).await?).await
+    pub async fn retry_effect(&self, id: EffectId) -> Result<Taken, ClientError> {
+        taken(self.send(Method::POST, &format!("/effects/{id}/retry"), NOTHING, NOTHING).await?).await
     }
 }

@@ -34,7 +34,7 @@ impl Guild {
         self.write(Method::POST, "/members", register).await
     }
 
-    /// Members, of one status or with a name that contains some text.
+    /// Members, of one status or whose name begins with some text, whatever its case.
     ///
     /// # Errors
     /// [`ClientError`].

@@ -120,6 +120,10 @@ pub const MAX_ATTEMPTS: u32 = 3;
 /// The broker's own limit of deliveries: only the net for messages that kill the process.
 pub const DELIVERY_LIMIT: u32 = 20;
 
+/// The same limit on `.dead` queues, out of reach: every listing takes the messages and puts them back, and there is
+/// nowhere for them to go.
+pub const DEAD_DELIVERY_LIMIT: u32 = i32::MAX.unsigned_abs();
+
 /// A message's address: exchange and routing key.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {

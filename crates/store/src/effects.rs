@@ -275,25 +275,30 @@ pub async fn refresh(
     rows.iter().map(EffectRow::wanted).collect()
 }
 
-/// Effects that wait since before `waiting_before` (their event may be lost), and parked ones not tried since
-/// `parked_before`; marks them as looked at now, and returns the events to send.
+/// Before when an effect was last looked at, so that it is due to be looked at again.
+#[derive(Debug, Clone, Copy)]
+pub struct Due {
+    /// For waiting ones: their event may be lost.
+    pub waiting: Timestamp,
+    /// For parked ones: the cause may be gone.
+    pub parked: Timestamp,
+    /// For roles that agreed: somebody may have changed them in Discord, unseen.
+    pub agreed: Timestamp,
+}
+
+/// Asks for effects that are due to be looked at again; returns the events to send.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn remind(
-    tx: &mut Tx,
-    waiting_before: Timestamp,
-    parked_before: Timestamp,
-    limit: i64,
-    now: Timestamp,
-) -> Result<Vec<Outgoing>, StoreError> {
+pub async fn remind(tx: &mut Tx, due: Due, limit: i64, now: Timestamp) -> Result<Vec<Outgoing>, StoreError> {
     let suffix = tx.skip_locked();
     let rows = build!(tx, all EffectRow, |q| {
         q.push("UPDATE effect SET updated_at = ").push_bind(now).push(
-            ", version = CASE WHEN state = 'parked' THEN version + 1 ELSE version END, state = 'waiting' \
+            ", version = CASE WHEN state = 'waiting' THEN version ELSE version + 1 END, state = 'waiting' \
              WHERE id IN (SELECT id FROM effect WHERE (state = 'waiting' AND updated_at < ",
         );
-        q.push_bind(waiting_before).push(") OR (state = 'parked' AND updated_at < ").push_bind(parked_before);
+        q.push_bind(due.waiting).push(") OR (state = 'parked' AND updated_at < ").push_bind(due.parked);
+        q.push(") OR (kind = 'roles' AND state = 'done' AND updated_at < ").push_bind(due.agreed);
         q.push(") ORDER BY id LIMIT ").push_bind(limit).push(suffix);
         q.push(") RETURNING id, guild_id, kind, desired, version, state, traceparent");
     })?;

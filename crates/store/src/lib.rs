@@ -8,9 +8,9 @@ mod sql;
 
 pub mod audit;
 pub mod awards;
+pub mod clock;
 pub mod effects;
 pub mod entries;
-pub mod clock;
 mod error;
 pub mod guilds;
 pub mod inbox;
