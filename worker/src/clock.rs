@@ -69,7 +69,8 @@ async fn tick(context: &Context) -> anyhow::Result<()> {
 
     let mut tx = context.store.begin().await?;
     let due = Due { waiting: now - WAITING, parked: now - PARKED, agreed: now - AGREED };
-    outbox::put(&mut tx, &effects::remind(&mut tx, due, REMINDERS, now).await?).await?;
+    let reminders = effects::remind(&mut tx, due, REMINDERS, now).await?;
+    outbox::put(&mut tx, &reminders).await?;
     inbox::forget(&mut tx, now - REMEMBER, FORGET).await?;
     tx.commit().await?;
     context.outbox.notify_one();
