@@ -1,5 +1,6 @@
 //! What workers make of commands, on both databases: points once, whatever comes how often and in which order.
 
+mod orders;
 mod world;
 
 use chrono::TimeDelta;
@@ -9,6 +10,7 @@ use messages::{
     effect::{EffectReport, EffectResult},
     outcome::{Outcome, SubmissionOutcome},
 };
+use orders::any_order_ends_where_some_serial_order_does;
 use uuid::Uuid;
 use world::{World, root, submission, user};
 
@@ -41,6 +43,7 @@ on_both_engines!(
     one_bad_message_does_not_hold_up_the_others,
     a_season_closes_once_and_waits_for_reviews,
     verify_names_the_member_whose_standing_is_wrong,
+    any_order_ends_where_some_serial_order_does,
 );
 
 fn applied(outcome: &Outcome) -> &SubmissionOutcome {

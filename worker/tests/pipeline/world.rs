@@ -228,13 +228,17 @@ impl World {
     }
 
     pub async fn publish_body(&self, id: Uuid, body: Vec<u8>) {
-        let message = Message {
-            id,
-            route: broker::Route { exchange: broker::Exchange::Commands, key: "scoring.1".into() },
-            kind: "test".into(),
-            body: body.into(),
-        };
-        self.broker.publish(&message).await.unwrap();
+        self.broker.publish(&message(id, body)).await.unwrap();
+    }
+
+    pub async fn publish_all(&self, commands: &[CommandEnvelope]) {
+        let messages: Vec<Message> =
+            commands.iter().map(|c| message(c.id.uuid(), serde_json::to_vec(c).unwrap())).collect();
+        for chunk in messages.chunks(5_000) {
+            for result in self.broker.publish_many(chunk).await {
+                result.unwrap();
+            }
+        }
     }
 
     /// Publishes a command and waits for what comes of it.
@@ -296,6 +300,11 @@ impl World {
         let mut roles = store::awards::roles_of(&mut tx, &[member]).await.unwrap();
         roles.remove(&member).unwrap_or_default().into_iter().map(RoleId::get).collect()
     }
+}
+
+fn message(id: Uuid, body: Vec<u8>) -> Message {
+    let route = broker::Route { exchange: broker::Exchange::Commands, key: "scoring.1".into() };
+    Message { id, route, kind: "test".into(), body: body.into() }
 }
 
 /// The submission that a deed makes.
