@@ -1,7 +1,7 @@
 //! The REST API: axum routes, authentication, OpenAPI.
 //!
 //! Reads come from the store. Everything that is not points is committed here, in one transaction with its audit entry,
-//! inbox id and outbox rows ([`writes`]'s deeds); point commands are checked early and published for the worker.
+//! inbox id and outbox rows (the deeds of `writes`); point commands are checked early and published for the worker.
 //! Knows neither the bot nor the worker.
 
 mod auth;

@@ -89,7 +89,9 @@ impl Facts {
         // From here on nobody else changes what is read: the members' submissions and standings are ours, the books'
         // seasons and ladders stay as they are.
         let seasons = by_id(seasons::of_guilds(tx, &guilds).await?);
-        let submissions = submissions::load(tx, &named).await?;
+        let mut submissions = submissions::load(tx, &named).await?;
+        // What came between the first look and the locks has its member unlocked: to this batch it isn't there yet.
+        submissions.retain(|id, _| belongs.contains_key(id));
         let tombstones = submissions::tombstones(tx, &named).await?;
         let wanted: BTreeSet<(SeasonId, ItemId)> = envelopes
             .iter()

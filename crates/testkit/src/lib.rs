@@ -20,6 +20,7 @@ mod recipe;
 mod run;
 mod services;
 mod stack;
+mod tamper;
 mod time;
 
 pub use command_line::Ran;

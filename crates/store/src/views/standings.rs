@@ -103,18 +103,3 @@ pub async fn before(
     )?;
     Ok(count)
 }
-
-/// When a member joined a book's season; `None` when they take no part in it.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn joined_at(tx: &mut Tx, book: BookId, member: MemberId) -> Result<Option<Timestamp>, StoreError> {
-    let found: Option<(Timestamp,)> = sql!(
-        tx,
-        opt row::Only<Timestamp>,
-        "SELECT joined_at FROM standing WHERE book_id = $1 AND member_id = $2",
-        book.uuid(),
-        member.uuid()
-    )?;
-    Ok(found.map(|(joined_at,)| joined_at))
-}

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, reason = "every test binary uses its own part of this")]
 
+pub mod people;
+
 use std::panic::AssertUnwindSafe;
 
 use futures::FutureExt;
