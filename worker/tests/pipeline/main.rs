@@ -1,5 +1,7 @@
 //! What workers make of commands, on both databases: points once, whatever comes how often and in which order.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test ends where its world breaks")]
+
 mod orders;
 mod world;
 
