@@ -195,7 +195,7 @@ async fn summary(
 }
 
 const NOT_JOINED: ApiError =
-    ApiError::not_found("not_joined", "They take no part in that season. Joining comes first.");
+    ApiError::not_found("not_joined", "Not part of that season yet. Join it first: /season join.");
 
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
