@@ -8,6 +8,7 @@ use chrono::TimeDelta;
 use domain::{CommandId, Timestamp, season::Season};
 use messages::{
     command::{ActorRef, CloseSeasonV1, Command, CommandEnvelope, Via},
+    effect::EffectKind,
     topology::Queue,
     trace::TraceParent,
 };
@@ -67,19 +68,25 @@ async fn tick(context: &Context) -> anyhow::Result<()> {
     gauge!("guildhall_effects", "state" => "parked").set(parked as f64);
     tx.rollback().await?;
 
-    let mut tx = context.store.begin().await?;
-    let due = Due { waiting: now - WAITING, parked: now - PARKED, agreed: now - AGREED };
-    let reminders = effects::remind(&mut tx, due, REMINDERS, now).await?;
-    outbox::put(&mut tx, &reminders).await?;
-    inbox::forget(&mut tx, now - REMEMBER, FORGET).await?;
-    tx.commit().await?;
-    context.outbox.notify_one();
-
+    let mut kinds = Vec::new();
     for queue in Queue::ALL {
         let depth = context.broker.depth(queue).await?;
         gauge!("guildhall_queue_messages", "queue" => queue.name(), "state" => "ready").set(depth.ready as f64);
         gauge!("guildhall_queue_messages", "queue" => queue.name(), "state" => "dead").set(depth.dead as f64);
+        // While the bot is behind or away, more reminders would only make its queue longer.
+        match queue {
+            Queue::BotRoles if depth.ready == 0 => kinds.push(EffectKind::Roles),
+            Queue::BotMessages if depth.ready == 0 => kinds.push(EffectKind::Message),
+            Queue::BotRoles | Queue::BotMessages | Queue::BotReplies | Queue::Scoring => {}
+        }
     }
+    let mut tx = context.store.begin().await?;
+    let due = Due { kinds, waiting: now - WAITING, parked: now - PARKED, agreed: now - AGREED };
+    let reminders = effects::remind(&mut tx, &due, REMINDERS, now).await?;
+    outbox::put(&mut tx, &reminders).await?;
+    inbox::forget(&mut tx, now - REMEMBER, FORGET).await?;
+    tx.commit().await?;
+    context.outbox.notify_one();
     Ok(())
 }
 

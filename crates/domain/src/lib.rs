@@ -15,6 +15,7 @@ pub mod rejection;
 pub mod roles;
 pub mod season;
 pub mod submission;
+pub mod text;
 pub mod time;
 
 pub use ids::{

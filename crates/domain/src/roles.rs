@@ -11,7 +11,7 @@ use crate::RoleId;
 pub struct DesiredRoles {
     /// What they should hold now.
     pub roles: BTreeSet<RoleId>,
-    /// Everything Guildhall ever wanted them to hold. Roles outside this set are never touched.
+    /// What Guildhall gave them and has not taken yet. Roles outside this set are never taken: somebody else gave them.
     pub managed: BTreeSet<RoleId>,
 }
 
@@ -25,10 +25,22 @@ pub struct RoleChanges {
 }
 
 impl DesiredRoles {
-    /// The same member, now to hold `roles`: what was wanted before stays managed.
+    /// The same member, now to hold `roles`.
     #[must_use]
     pub fn now(&self, roles: BTreeSet<RoleId>) -> Self {
-        Self { managed: self.managed.union(&roles).copied().collect(), roles }
+        Self { managed: self.managed.clone(), roles }
+    }
+
+    /// The same, with `roles` about to be given: they're Guildhall's to take from now on.
+    #[must_use]
+    pub fn giving(&self, roles: &BTreeSet<RoleId>) -> Self {
+        Self { roles: self.roles.clone(), managed: self.managed.union(roles).copied().collect() }
+    }
+
+    /// The same, once the member holds exactly what they should: what was taken is nobody's business any more.
+    #[must_use]
+    pub fn agreed(&self) -> Self {
+        Self { roles: self.roles.clone(), managed: self.managed.intersection(&self.roles).copied().collect() }
     }
 
     /// What has to change for a member who holds `held`.
@@ -51,9 +63,14 @@ mod tests {
 
     #[test]
     fn only_roles_guildhall_gave_are_taken() {
-        let desired = DesiredRoles::default().now(set(&[1, 2])).now(set(&[2, 3]));
-        let changes = desired.changes(&set(&[1, 2, 9]));
+        let wanted = DesiredRoles::default().now(set(&[1, 2]));
+        // The member held 2 before: Guildhall gives 1 alone.
+        let gave = wanted.giving(&set(&[1])).now(set(&[3]));
+        let changes = gave.changes(&set(&[1, 2, 9]));
         assert_eq!(changes, RoleChanges { add: vec![RoleId::new(3).unwrap()], remove: vec![RoleId::new(1).unwrap()] });
-        assert_eq!(desired.changes(&set(&[2, 3, 9])), RoleChanges::default());
+        // Once taken, the role is free to be given by somebody else.
+        let agreed = gave.giving(&set(&[3])).agreed();
+        assert_eq!(agreed.managed, set(&[3]));
+        assert_eq!(agreed.changes(&set(&[1, 2, 3, 9])), RoleChanges::default());
     }
 }

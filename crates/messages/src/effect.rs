@@ -1,6 +1,8 @@
 //! Owns effects as they travel: what must become true outside, and what became of it.
 
-use domain::{ChannelId, EffectId, GuildId, Points, SubmissionId, UserId, roles::DesiredRoles};
+use std::collections::BTreeSet;
+
+use domain::{ChannelId, EffectId, GuildId, Points, RoleId, SubmissionId, UserId, roles::DesiredRoles};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -173,6 +175,12 @@ pub struct EffectReport {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "state", rename_all = "snake_case")]
 pub enum EffectResult {
+    /// These roles, which the member does not hold, are about to be given. Said and confirmed before they are, so that
+    /// whatever happens then, they're known as Guildhall's to take.
+    Giving {
+        /// Which.
+        roles: BTreeSet<RoleId>,
+    },
     /// It is true now.
     Done {
         /// The message's id in Discord, for messages.

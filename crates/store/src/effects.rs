@@ -197,7 +197,7 @@ pub async fn find(tx: &mut Tx, guild: GuildId, id: EffectId) -> Result<Option<Ef
     .transpose()
 }
 
-/// Takes note of what became of an effect; returns the event to send when something newer is desired by now.
+/// Takes note of what became of an effect; returns the event to send when that leaves something to do.
 ///
 /// # Errors
 /// See [`StoreError`].
@@ -207,38 +207,86 @@ pub async fn report(
     report: &EffectReport,
     now: Timestamp,
 ) -> Result<Option<Outgoing>, StoreError> {
-    let (state, external_id, reason, detail) = match &report.result {
-        EffectResult::Done { external_id } => (EffectState::Done, external_id.as_deref(), None, None),
-        EffectResult::Parked { reason, detail } => {
-            (EffectState::Parked, None, Some(reason.as_str()), Some(detail.as_str()))
-        }
+    let suffix = tx.for_update();
+    let found = build!(tx, opt EffectRow, |q| {
+        q.push("SELECT id, guild_id, kind, desired, version, state, traceparent FROM effect WHERE id = ");
+        q.push_bind(report.effect_id.uuid()).push(" AND guild_id = ").push_bind(guild.to_i64()).push(suffix);
+    })?;
+    let Some(found) = found else { return Ok(None) };
+    let order = found.order()?;
+    let roles = match &order.desired {
+        Desired::Roles { user_id, roles } => Some((*user_id, roles)),
+        Desired::Message { .. } => None,
     };
+    match (&report.result, roles) {
+        (EffectResult::Giving { roles: given }, Some((user_id, roles))) => {
+            write_roles(tx, report.effect_id, user_id, roles.giving(given)).await?;
+            // What is given is no longer wanted: somebody has to take it again.
+            if given.is_subset(&roles.roles) { Ok(None) } else { again(tx, report.effect_id, now).await }
+        }
+        (EffectResult::Giving { .. }, None) => Err(StoreError::corrupt("a message that gives roles")),
+        // Whoever worked on an older version may have undone what a newer one did.
+        (_, Some(_)) if report.version < order.version && order.state == EffectState::Done => {
+            again(tx, report.effect_id, now).await
+        }
+        _ if report.version < order.version => {
+            Ok(if order.state == EffectState::Waiting { Some(found.wanted()?) } else { None })
+        }
+        (EffectResult::Done { external_id }, roles) => {
+            if let Some((user_id, roles)) = roles {
+                write_roles(tx, report.effect_id, user_id, roles.agreed()).await?;
+            }
+            settle(tx, report.effect_id, EffectState::Done, external_id.as_deref(), None, now).await?;
+            Ok(None)
+        }
+        (EffectResult::Parked { reason, detail }, _) => {
+            let why = Some((reason.as_str(), detail.as_str()));
+            settle(tx, report.effect_id, EffectState::Parked, None, why, now).await?;
+            Ok(None)
+        }
+    }
+}
+
+async fn write_roles(tx: &mut Tx, id: EffectId, user_id: UserId, roles: DesiredRoles) -> Result<(), StoreError> {
+    let desired = row::to_json(&Desired::Roles { user_id, roles })?;
+    let touched = sql!(tx, execute, "UPDATE effect SET desired = $1 WHERE id = $2", desired, id.uuid())?;
+    row::touched("writing an effect's roles", touched, 1)
+}
+
+async fn settle(
+    tx: &mut Tx,
+    id: EffectId,
+    state: EffectState,
+    external_id: Option<&str>,
+    why: Option<(&str, &str)>,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     let touched = sql!(
         tx,
         execute,
         "UPDATE effect SET state = $1, external_id = COALESCE($2, external_id), reason = $3, detail = $4, updated_at = $5
-         WHERE id = $6 AND guild_id = $7 AND version = $8",
+         WHERE id = $6",
         state.as_str(),
         external_id,
-        reason,
-        detail,
+        why.map(|(reason, _)| reason),
+        why.map(|(_, detail)| detail),
         now,
-        report.effect_id.uuid(),
-        guild.to_i64(),
-        report.version
+        id.uuid()
     )?;
-    if touched == 1 {
-        return Ok(None);
-    }
-    let newer = sql!(
+    row::touched("settling an effect", touched, 1)
+}
+
+/// Sets an effect to be looked at again, as a new version.
+async fn again(tx: &mut Tx, id: EffectId, now: Timestamp) -> Result<Option<Outgoing>, StoreError> {
+    let again = sql!(
         tx,
-        opt EffectRow,
-        "SELECT id, guild_id, kind, desired, version, state, traceparent FROM effect
-         WHERE id = $1 AND guild_id = $2 AND state = 'waiting'",
-        report.effect_id.uuid(),
-        guild.to_i64()
+        one EffectRow,
+        "UPDATE effect SET version = version + 1, state = 'waiting', reason = NULL, detail = NULL, updated_at = $1
+         WHERE id = $2 RETURNING id, guild_id, kind, desired, version, state, traceparent",
+        now,
+        id.uuid()
     )?;
-    newer.map(|row| row.wanted()).transpose()
+    again.wanted().map(Some)
 }
 
 /// Sets effects to be brought into line again; returns the events to send. A role effect that is done is looked at
@@ -276,8 +324,10 @@ pub async fn refresh(
 }
 
 /// Before when an effect was last looked at, so that it is due to be looked at again.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Due {
+    /// Which sorts are looked at: those whose queue holds no earlier reminders.
+    pub kinds: Vec<EffectKind>,
     /// For waiting ones: their event may be lost.
     pub waiting: Timestamp,
     /// For parked ones: the cause may be gone.
@@ -291,15 +341,20 @@ pub struct Due {
 /// # Errors
 /// See [`StoreError`].
 pub async fn remind(tx: &mut Tx, due: Due, limit: i64, now: Timestamp) -> Result<Vec<Outgoing>, StoreError> {
+    if due.kinds.is_empty() {
+        return Ok(Vec::new());
+    }
     let suffix = tx.skip_locked();
     let rows = build!(tx, all EffectRow, |q| {
         q.push("UPDATE effect SET updated_at = ").push_bind(now).push(
             ", version = CASE WHEN state = 'waiting' THEN version ELSE version + 1 END, state = 'waiting' \
-             WHERE id IN (SELECT id FROM effect WHERE (state = 'waiting' AND updated_at < ",
+             WHERE id IN (SELECT id FROM effect WHERE kind IN ",
         );
+        push_list!(q, due.kinds.iter().map(|kind| kind.as_str()));
+        q.push(" AND ((state = 'waiting' AND updated_at < ");
         q.push_bind(due.waiting).push(") OR (state = 'parked' AND updated_at < ").push_bind(due.parked);
         q.push(") OR (kind = 'roles' AND state = 'done' AND updated_at < ").push_bind(due.agreed);
-        q.push(") ORDER BY id LIMIT ").push_bind(limit).push(suffix);
+        q.push(")) ORDER BY id LIMIT ").push_bind(limit).push(suffix);
         q.push(") RETURNING id, guild_id, kind, desired, version, state, traceparent");
     })?;
     rows.iter().map(EffectRow::wanted).collect()

@@ -29,5 +29,3 @@ pub const BOT_KEY_HEADER: &str = "X-API-Key";
 pub const BOT_USER_HEADER: &str = "X-User-Discord-ID";
 /// The header that makes a repeated request the same deed.
 pub const IDEMPOTENCY_HEADER: &str = "Idempotency-Key";
-/// The longest note or reason, in characters.
-pub const MAX_TEXT: usize = 500;
