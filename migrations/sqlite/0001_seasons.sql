@@ -207,6 +207,7 @@ CREATE TABLE effect (
     UNIQUE (guild_id, kind, target)
 );
 CREATE INDEX effect_due ON effect (state, updated_at);
+CREATE INDEX effect_newest ON effect (guild_id, created_at DESC, id DESC);
 
 -- Deeds done: a deed that comes again gets the outcome it had.
 CREATE TABLE inbox (

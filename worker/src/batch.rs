@@ -144,6 +144,9 @@ impl<'a> Fold<'a> {
             } else {
                 Rejection::UnknownMember
             })?;
+            if !facts.shared.contains(&season.book) {
+                return Err(NotDecided::NotYet("the member or the season came a moment ago"));
+            }
             let standing = facts.standings.get(&(season.book, member.id));
             let handed = Handed {
                 id: submit.submission_id,
@@ -165,7 +168,7 @@ impl<'a> Fold<'a> {
                 _ => NotDecided::NotYet("the submission isn't there yet"),
             });
         };
-        let (_, member, standing) = facts.owner(known).ok_or(Rejection::UnknownSubmission)?;
+        let (season, member, standing) = facts.owner(known).ok_or(Rejection::UnknownSubmission)?;
         Ok(match &envelope.command {
             Command::Review(review) => {
                 let verdict = match &review.verdict {
@@ -175,7 +178,7 @@ impl<'a> Fold<'a> {
                 decide::review(deed, known, member, review.expected_version, verdict, standing)?
             }
             Command::Correct(correct) => {
-                decide::correct(deed, known, correct.expected_version, correct.quantity, standing)?
+                decide::correct(deed, known, season, member, correct.expected_version, correct.quantity, standing)?
             }
             Command::Void(void) => decide::void(deed, known, void.expected_version, void.reason.clone(), standing)?,
             // The deed is older than the inbox remembers: the submission it made is there already.
@@ -213,7 +216,7 @@ impl<'a> Fold<'a> {
                 accepted_at: counts_from,
                 applied_at: self.now,
             });
-            self.changes.traces.insert(place, (envelope.guild_id, envelope.traceparent.clone()));
+            self.changes.traces.insert(submission.member, envelope.traceparent.clone());
         }
         let outcome = SubmissionOutcome {
             submission_id: submission.id,
@@ -245,9 +248,8 @@ impl<'a> Fold<'a> {
     /// The names of the ranks that a change of standing reaches.
     fn reached(&self, place: Place, had: Standing, has: Standing) -> Vec<String> {
         let Some(book) = self.facts.ladders.get(&place.0) else { return Vec::new() };
-        let count = |s: Standing| book.ladder.reached(book.on_fall.counting(s.points, s.peak));
-        let before = count(had).len();
-        count(has).iter().skip(before).filter_map(|rung| book.names.get(&rung.rank).cloned()).collect()
+        let before = book.reached(&had).len();
+        book.reached(&has).iter().skip(before).filter_map(|rung| book.names.get(&rung.rank).cloned()).collect()
     }
 
     fn notices(&mut self, envelope: &CommandEnvelope, submission: &Submission, outcome: &SubmissionOutcome) {
@@ -310,10 +312,8 @@ impl<'a> Fold<'a> {
             let Some(has) = self.facts.standings.get(&place).copied() else { continue };
             self.changes.standings.push((place, has));
             let (Some(book), Some(had)) = (self.facts.ladders.get(&place.0), self.before.get(&place)) else { continue };
-            let count = |s: &Standing| -> BTreeSet<RankId> {
-                book.ladder.reached(book.on_fall.counting(s.points, s.peak)).iter().map(|rung| rung.rank).collect()
-            };
-            let (before, after) = (count(had), count(&has));
+            let ranks = |s: &Standing| -> BTreeSet<RankId> { book.reached(s).iter().map(|rung| rung.rank).collect() };
+            let (before, after) = (ranks(had), ranks(&has));
             self.changes.given.extend(after.difference(&before).map(|rank| (place, *rank)));
             self.changes.taken.extend(before.difference(&after).map(|rank| (place, *rank)));
         }

@@ -5,7 +5,10 @@ use std::time::Duration;
 
 use broker::Message;
 use chrono::TimeDelta;
-use domain::{CommandId, Timestamp, season::Season};
+use domain::{
+    CommandId, Timestamp,
+    season::{self, Season},
+};
 use messages::{
     command::{ActorRef, CloseSeasonV1, Command, CommandEnvelope, Via},
     effect::EffectKind,
@@ -36,17 +39,27 @@ const REMEMBER: TimeDelta = TimeDelta::days(30);
 /// How many inbox rows are forgotten at once.
 const FORGET: i64 = 5_000;
 
+/// An undelivered notice is news no longer.
+const STALE: TimeDelta = TimeDelta::days(7);
+/// How long one tick may take: a connection that was cut silently never answers.
+const TICK: Duration = Duration::from_secs(30);
+
 /// Ticks until the worker shuts down.
 pub(crate) async fn run(context: Context) {
+    // Since when every tick found store and broker: time in which what was accepted could arrive.
+    let mut healthy_since: Option<Timestamp> = None;
     let mut failing = false;
     loop {
-        match tick(&context).await {
+        let now = context.clock.now();
+        let since = *healthy_since.get_or_insert(now);
+        match tokio::time::timeout(TICK, tick(&context, now, since)).await.unwrap_or_else(|late| Err(late.into())) {
             Ok(()) => failing = false,
             Err(error) => {
                 if !failing {
                     warn!(error = format!("{error:#}"), "the clock's work failed; trying on");
                 }
                 failing = true;
+                healthy_since = None;
             }
         }
         let pause = if failing { Duration::from_secs(1) } else { context.config.tick };
@@ -57,18 +70,9 @@ pub(crate) async fn run(context: Context) {
     }
 }
 
-async fn tick(context: &Context) -> anyhow::Result<()> {
-    let now = context.clock.now();
-    close_seasons(context, now).await?;
-
-    let mut tx = context.store.read().await?;
-    let (waiting, parked) = effects::unsettled(&mut tx).await?;
-    gauge!("guildhall_outbox_messages").set(outbox::depth(&mut tx).await? as f64);
-    gauge!("guildhall_effects", "state" => "waiting").set(waiting as f64);
-    gauge!("guildhall_effects", "state" => "parked").set(parked as f64);
-    tx.rollback().await?;
-
+async fn tick(context: &Context, now: Timestamp, healthy_since: Timestamp) -> anyhow::Result<()> {
     let mut kinds = Vec::new();
+    let mut backlog = 0;
     for queue in Queue::ALL {
         let depth = context.broker.depth(queue).await?;
         gauge!("guildhall_queue_messages", "queue" => queue.name(), "state" => "ready").set(depth.ready as f64);
@@ -77,13 +81,27 @@ async fn tick(context: &Context) -> anyhow::Result<()> {
         match queue {
             Queue::BotRoles if depth.ready == 0 => kinds.push(EffectKind::Roles),
             Queue::BotMessages if depth.ready == 0 => kinds.push(EffectKind::Message),
-            Queue::BotRoles | Queue::BotMessages | Queue::BotReplies | Queue::Scoring => {}
+            Queue::Scoring => backlog = depth.ready + depth.retry,
+            Queue::BotRoles | Queue::BotMessages | Queue::BotReplies => {}
         }
     }
+    // A season is closed when everything accepted in time has had the time to arrive, and nothing is on its way.
+    if backlog == 0 && healthy_since <= now - season::GRACE {
+        close_seasons(context, now).await?;
+    }
+
+    let mut tx = context.store.read().await?;
+    let (waiting, parked) = effects::unsettled(&mut tx).await?;
+    gauge!("guildhall_outbox_messages").set(outbox::depth(&mut tx).await? as f64);
+    gauge!("guildhall_effects", "state" => "waiting").set(waiting as f64);
+    gauge!("guildhall_effects", "state" => "parked").set(parked as f64);
+    tx.rollback().await?;
+
     let mut tx = context.store.begin().await?;
     let due = Due { kinds, waiting: now - WAITING, parked: now - PARKED, agreed: now - AGREED };
     let reminders = effects::remind(&mut tx, &due, REMINDERS, now).await?;
     outbox::put(&mut tx, &reminders).await?;
+    effects::expire(&mut tx, now - STALE, now - REMEMBER, FORGET).await?;
     inbox::forget(&mut tx, now - REMEMBER, FORGET).await?;
     tx.commit().await?;
     context.outbox.notify_one();
@@ -92,8 +110,17 @@ async fn tick(context: &Context) -> anyhow::Result<()> {
 
 async fn close_seasons(context: &Context, now: Timestamp) -> anyhow::Result<()> {
     let mut tx = context.store.read().await?;
-    let due = seasons::due_to_close(&mut tx, now - domain::season::GRACE).await?;
+    let due = seasons::due_to_close(&mut tx, now - season::GRACE).await?;
     tx.rollback().await?;
+    if due.is_empty() {
+        return Ok(());
+    }
+    let skew = store::clock::skew(&context.store, &context.clock).await?;
+    anyhow::ensure!(
+        skew <= context.config.max_skew,
+        "the clock differs by {} s from the database's: no season is closed",
+        skew.num_seconds()
+    );
     for season in due {
         let outgoing = Outgoing::command(&close(&season, now))?;
         let message =

@@ -37,6 +37,8 @@ pub(crate) struct Facts {
     pub settings: HashMap<GuildId, Settings>,
     /// Who became a participant because this batch may need it.
     pub joined: Vec<Place>,
+    /// The books that stay as they are while the batch lasts.
+    pub shared: HashSet<BookId>,
 }
 
 impl Facts {
@@ -90,8 +92,11 @@ impl Facts {
         // seasons and ladders stay as they are.
         let seasons = by_id(seasons::of_guilds(tx, &guilds).await?);
         let mut submissions = submissions::load(tx, &named).await?;
-        // What came between the first look and the locks has its member unlocked: to this batch it isn't there yet.
-        submissions.retain(|id, _| belongs.contains_key(id));
+        // What came between the first look and the locks may have its member unlocked: then it isn't there yet.
+        submissions.retain(|_, submission| {
+            let season = seasons.get(&submission.season);
+            season.is_some_and(|season| standings.contains_key(&(season.book, submission.member)))
+        });
         let tombstones = submissions::tombstones(tx, &named).await?;
         let wanted: BTreeSet<(SeasonId, ItemId)> = envelopes
             .iter()
@@ -117,6 +122,7 @@ impl Facts {
             item_names,
             standings,
             ladders: ladders::active(tx, &books).await?,
+            shared: books.into_iter().collect(),
             settings: guilds::settings_of(tx, &guilds).await?,
             joined,
         })

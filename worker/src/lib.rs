@@ -14,10 +14,12 @@ mod write;
 use std::{sync::Arc, time::Duration};
 
 use broker::{Broker, Queue, RunOptions};
+use chrono::TimeDelta;
 use domain::{Clock, UserId};
 use store::Store;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::warn;
 
 /// How a worker works.
 #[derive(Debug, Clone)]
@@ -30,11 +32,19 @@ pub struct WorkerConfig {
     pub linger: Duration,
     /// How often the clock looks for what is due.
     pub tick: Duration,
+    /// By how much the clock may differ from the database's before it closes no more seasons.
+    pub max_skew: TimeDelta,
 }
 
 impl Default for WorkerConfig {
     fn default() -> Self {
-        Self { root_admin: None, max_batch: 500, linger: Duration::from_millis(5), tick: Duration::from_secs(5) }
+        Self {
+            root_admin: None,
+            max_batch: 500,
+            linger: Duration::from_millis(5),
+            tick: Duration::from_secs(5),
+            max_skew: store::clock::MAX_SKEW,
+        }
     }
 }
 
@@ -46,6 +56,8 @@ pub(crate) struct Context {
     clock: Clock,
     config: Arc<WorkerConfig>,
     shutdown: CancellationToken,
+    /// Cancelled when nothing more will be put into the outbox.
+    relaying: CancellationToken,
     /// Rung when something was put into the outbox.
     outbox: Arc<Notify>,
 }
@@ -67,20 +79,45 @@ pub async fn run(
         prefetch: u16::try_from(config.max_batch * 2).unwrap_or(u16::MAX),
         concurrency: 1,
     };
+    let relaying = CancellationToken::new();
     let context = Context {
         store,
         broker: broker.clone(),
         clock,
         config: Arc::new(config),
         shutdown: shutdown.clone(),
+        relaying: relaying.clone(),
         outbox: Arc::new(Notify::new()),
     };
-    let clock = tokio::spawn(clock::run(context.clone()));
-    let relay = tokio::spawn(relay::run(context.clone()));
+    // With a schema that doesn't fit, every message would be the one to blame.
+    if !fits(&context).await {
+        return Ok(());
+    }
+    let mut beside = JoinSet::new();
+    beside.spawn(clock::run(context.clone()));
+    beside.spawn(relay::run(context.clone()));
     let scoring = broker.run(Queue::Scoring, options, shutdown.clone(), scoring::Scoring::new(context)).await;
-    // Whatever ended the consumer, the others end with it.
+    // Whatever ended the consumer, the others end with it; the relay after it, as the last batch leaves it something.
     shutdown.cancel();
-    clock.await?;
-    relay.await?;
+    relaying.cancel();
+    while let Some(ended) = beside.join_next().await {
+        ended?;
+    }
     Ok(scoring?)
+}
+
+/// Waits until the store can be worked with; `false` when the worker is to end before.
+async fn fits(context: &Context) -> bool {
+    let mut told = false;
+    while let Err(error) = context.store.check().await {
+        if !told {
+            warn!(error = &error as &dyn std::error::Error, "the store can't be worked with; waiting until it can");
+            told = true;
+        }
+        tokio::select! {
+            () = context.shutdown.cancelled() => return false,
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+        }
+    }
+    true
 }

@@ -19,12 +19,27 @@ const POLL: Duration = Duration::from_millis(100);
 /// How long it waits after a failure.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// Relays until the worker shuts down, and then once more, for what the last batch left.
+/// How long it goes on for what the last batch left.
+const FAREWELL: Duration = Duration::from_secs(5);
+/// How long one round may take: a connection that was cut silently never answers.
+const ROUND: Duration = Duration::from_secs(30);
+
+/// Relays until nothing more is put into the outbox, and then what is left.
 pub(crate) async fn run(context: Context) {
+    tokio::select! {
+        () = relay(&context) => {}
+        () = async { context.relaying.cancelled().await; tokio::time::sleep(FAREWELL).await } => {
+            warn!("the outbox is left as it is; the next worker goes on with it");
+        }
+    }
+}
+
+async fn relay(context: &Context) {
     let mut failing = false;
     loop {
-        let last = context.shutdown.is_cancelled();
-        let wait = match round(&context).await {
+        let last = context.relaying.is_cancelled();
+        let done = tokio::time::timeout(ROUND, round(context)).await.unwrap_or_else(|late| Err(late.into()));
+        let wait = match done {
             // A full round says there may be more.
             Ok(sent) if sent == LIMIT.unsigned_abs() as usize => continue,
             Ok(_) => {
@@ -44,7 +59,7 @@ pub(crate) async fn run(context: Context) {
         }
         tokio::select! {
             () = context.outbox.notified(), if !failing => {}
-            () = context.shutdown.cancelled() => {}
+            () = context.relaying.cancelled() => {}
             () = tokio::time::sleep(wait) => {}
         }
     }

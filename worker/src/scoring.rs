@@ -14,6 +14,9 @@ use tracing::{Instrument, info_span, warn};
 
 use crate::{Context, batch, singles};
 
+/// How long a transaction may take before its connection is given up: one that was cut silently never answers.
+const ATTEMPT: Duration = Duration::from_secs(60);
+
 /// A command in hand.
 #[derive(Debug, Clone)]
 pub(crate) struct InHand {
@@ -52,8 +55,9 @@ impl Scoring {
         let mut pause = Duration::from_millis(20);
         let mut told = false;
         loop {
-            match work().await {
-                Err(error) if error.is_transient() => {
+            match tokio::time::timeout(ATTEMPT, work()).await {
+                Err(_) => warn!(seconds = ATTEMPT.as_secs(), "the store does not answer; trying anew"),
+                Ok(Err(error)) if error.is_transient() => {
                     if matches!(error, StoreError::Unavailable(_)) && !told {
                         warn!(
                             error = &error as &dyn std::error::Error,
@@ -62,7 +66,7 @@ impl Scoring {
                         told = true;
                     }
                 }
-                result => return Some(result),
+                Ok(result) => return Some(result),
             }
             tokio::select! {
                 () = self.context.shutdown.cancelled() => return None,

@@ -93,19 +93,17 @@ async fn activate_ladder(
     }
     let Some(ladder) = ladders::active(tx, &[book]).await?.remove(&book) else { return Ok(Vec::new()) };
     let standings = standings::of_book(tx, book).await?;
-    let ids: Vec<MemberId> = standings.iter().map(|(member, _)| *member).collect();
     let mut outgoing = Vec::new();
     // A book may have more members than one statement takes parameters.
     for standings in standings.chunks(500) {
         let ids: Vec<MemberId> = standings.iter().map(|(member, _)| *member).collect();
-        let held = awards::ranks_of(tx, &ids).await?;
+        let held = awards::ranks_of(tx, book, &ids).await?;
         let mut should = BTreeSet::new();
         for (member, standing) in standings {
-            let counting = ladder.on_fall.counting(standing.points, standing.peak);
-            should.extend(ladder.ladder.reached(counting).iter().map(|rung| ((book, *member), rung.rank)));
+            should.extend(ladder.reached(standing).iter().map(|rung| ((book, *member), rung.rank)));
         }
         let given: Vec<_> = should.difference(&held).copied().collect();
-        let taken: Vec<_> = held.difference(&should).filter(|((of, _), _)| *of == book).copied().collect();
+        let taken: Vec<_> = held.difference(&should).copied().collect();
         awards::give(tx, &given, now).await?;
         awards::take(tx, &taken, now).await?;
         let moved: BTreeSet<MemberId> = given.iter().chain(&taken).map(|((_, member), _)| *member).collect();
@@ -113,7 +111,7 @@ async fn activate_ladder(
         let traces = moved.iter().map(|member| (*member, envelope.traceparent.clone())).collect();
         outgoing.extend(write::roles(tx, &moved, &users, &traces, now).await?);
     }
-    tracing::info!(book.id = %book, ladder.version = version, members = ids.len(), "ladder activated");
+    tracing::info!(book.id = %book, ladder.version = version, members = standings.len(), "ladder activated");
     Ok(outgoing)
 }
 
@@ -202,6 +200,7 @@ async fn void_unknown(
     if let Err(rejection) = allowed(tx, context, envelope, Act::ManageSubmissions).await? {
         return Ok(Some(rejection.into()));
     }
+    guilds::ensure(tx, envelope.guild_id, now).await?;
     submissions::bury(tx, envelope.guild_id, id, now).await?;
     Ok(Some(Outcome::done()))
 }

@@ -41,8 +41,8 @@ pub(crate) struct Changes {
     pub kept: BTreeSet<Place>,
     /// Participants who were only made in case, and did nothing.
     pub unjoined: Vec<Place>,
-    /// The deed that last moved a place.
-    pub traces: HashMap<Place, (GuildId, TraceParent)>,
+    /// The deed that last moved a member's points.
+    pub traces: HashMap<MemberId, TraceParent>,
     /// The accounts of the members concerned.
     pub users: HashMap<MemberId, (GuildId, UserId)>,
 }
@@ -88,9 +88,7 @@ pub(crate) async fn changes(tx: &mut Tx, mut changes: Changes, now: Timestamp) -
     moved.extend(awards::give(tx, &changes.given, now).await?.iter().map(|((_, member), _)| *member));
     awards::take(tx, &changes.taken, now).await?;
     moved.extend(changes.taken.iter().map(|((_, member), _)| *member));
-    let traces: HashMap<MemberId, TraceParent> =
-        changes.traces.iter().map(|((_, member), (_, trace))| (*member, trace.clone())).collect();
-    changes.outgoing.extend(roles(tx, &moved, &changes.users, &traces, now).await?);
+    changes.outgoing.extend(roles(tx, &moved, &changes.users, &changes.traces, now).await?);
     changes.outgoing.extend(effects::want_notices(tx, &changes.notices, now).await?);
     outbox::put(tx, &changes.outgoing).await?;
     inbox::release(tx, &changes.released).await?;

@@ -6,16 +6,12 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
-use chrono::TimeDelta;
 use serde::Serialize;
 use store::clock;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{error::ApiError, state::ApiState};
-
-/// By how much this machine's clock may differ from the database's: it decides to which season something belongs.
-const MAX_SKEW: TimeDelta = TimeDelta::seconds(2);
 
 pub(super) fn routes() -> OpenApiRouter<ApiState> {
     OpenApiRouter::new().routes(routes!(health)).routes(routes!(ready)).routes(routes!(metrics))
@@ -37,27 +33,16 @@ async fn health() -> Json<Condition> {
 /// Whether everything that is needed works: store, schema, broker and clock.
 #[utoipa::path(get, path = "/ready", tag = "operations", responses((status = 200, body = Condition)))]
 async fn ready(State(state): State<ApiState>) -> Result<Json<Condition>, ApiError> {
-    let (store, broker) = tokio::join!(store(&state), state.broker.health());
-    let faults: Vec<String> =
-        [store.err(), broker.err().map(|error| error.to_string())].into_iter().flatten().collect();
+    let (store, broker) = tokio::join!(clock::ready(&state.store, &state.clock), state.broker.health());
+    let faults: Vec<String> = [store.err().map(|error| error.to_string()), broker.err().map(|error| error.to_string())]
+        .into_iter()
+        .flatten()
+        .collect();
     if faults.is_empty() {
         return Ok(Json(Condition { status: "ok" }));
     }
     let detail = format!("Not ready: {}.", faults.join("; "));
     Err(ApiError::Unavailable(("not_ready", detail.into()), None))
-}
-
-async fn store(state: &ApiState) -> Result<(), String> {
-    state.store.check().await.map_err(|error| error.to_string())?;
-    let mut tx = state.store.read().await.map_err(|error| error.to_string())?;
-    let before = state.clock.now();
-    let database = clock::now(&mut tx).await.map_err(|error| error.to_string())?;
-    let after = state.clock.now();
-    // The database answered at some moment between the two.
-    if database < before - MAX_SKEW || database > after + MAX_SKEW {
-        return Err("the clock differs by more than 2 s from the database's".to_owned());
-    }
-    Ok(())
 }
 
 /// Figures for Prometheus.

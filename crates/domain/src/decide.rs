@@ -136,13 +136,16 @@ pub fn review(
     decided(next, posting, standing, counts_from)
 }
 
-/// Puts the quantity of a counted submission right. The value stays the one it was given.
+/// Puts the quantity of a counted submission of `member`'s right. The value stays the one it was given. Where the season
+/// asks for review, nobody raises their own.
 ///
 /// # Errors
 /// The reason why the rules refuse it.
 pub fn correct(
     deed: Deed<'_>,
     submission: &Submission,
+    season: &Season,
+    member: &Member,
     expected_version: i32,
     quantity: i64,
     standing: Standing,
@@ -151,6 +154,9 @@ pub fn correct(
     let quantity = Quantity::new(quantity).ok_or(Rejection::Quantity)?;
     if submission.state != SubmissionState::Counted {
         return Err(Rejection::NotCounted);
+    }
+    if season.review && quantity > submission.quantity {
+        permit(deed.actor, Act::Review(member.user))?;
     }
     let mut next = changed(deed, submission, expected_version)?;
     next.quantity = quantity;

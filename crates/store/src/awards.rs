@@ -3,10 +3,10 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::{MemberId, RankId, RoleId, Timestamp};
+use domain::{BookId, MemberId, RankId, RoleId, Timestamp};
 use uuid::Uuid;
 
-use crate::{StoreError, Tx, standings::Place};
+use crate::{StoreError, Tx, row, standings::Place};
 
 /// A rank that a member reached or lost.
 pub type RankOf = (Place, RankId);
@@ -16,41 +16,37 @@ pub type RankOf = (Place, RankId);
 /// # Errors
 /// See [`StoreError`].
 pub async fn give(tx: &mut Tx, ranks: &[RankOf], at: Timestamp) -> Result<Vec<RankOf>, StoreError> {
-    if ranks.is_empty() {
-        return Ok(Vec::new());
+    let mut new = Vec::new();
+    for ranks in ranks.chunks(row::rows_of(4)) {
+        let given: Vec<(Uuid, Uuid, Uuid)> = build!(tx, all(Uuid, Uuid, Uuid), |q| {
+            q.push("INSERT INTO rank_award (book_id, member_id, rank_id, awarded_at) ");
+            q.push_values(ranks, |mut row, ((book, member), rank)| {
+                row.push_bind(book.uuid()).push_bind(member.uuid()).push_bind(rank.uuid()).push_bind(at);
+            });
+            q.push(
+                " ON CONFLICT (book_id, member_id, rank_id) DO UPDATE SET awarded_at = excluded.awarded_at, \
+                 revoked_at = NULL WHERE rank_award.revoked_at IS NOT NULL RETURNING book_id, member_id, rank_id",
+            );
+        })?;
+        if given.is_empty() {
+            continue;
+        }
+        build!(tx, execute, |q| {
+            q.push(
+                "INSERT INTO prize_award (member_id, prize_id, awarded_at) SELECT v.column1, p.id, v.column3 FROM (",
+            );
+            q.push_values(&given, |mut row, (_, member, rank)| {
+                row.push_bind(*member).push_bind(*rank).push_bind(at);
+            });
+            q.push(
+                ") AS v JOIN prize p ON p.rank_id = v.column2 WHERE true ON CONFLICT (member_id, prize_id) DO UPDATE \
+                 SET awarded_at = excluded.awarded_at, revoked_at = NULL WHERE prize_award.revoked_at IS NOT NULL",
+            );
+        })?;
+        let read = |(book, member, rank)| ((BookId::new(book), MemberId::new(member)), RankId::new(rank));
+        new.extend(given.into_iter().map(read));
     }
-    let given: Vec<(Uuid, Uuid, Uuid)> = build!(tx, all(Uuid, Uuid, Uuid), |q| {
-        q.push("INSERT INTO rank_award (book_id, member_id, rank_id, awarded_at) ");
-        q.push_values(ranks, |mut row, ((book, member), rank)| {
-            row.push_bind(book.uuid()).push_bind(member.uuid()).push_bind(rank.uuid()).push_bind(at);
-        });
-        q.push(
-            " ON CONFLICT (book_id, member_id, rank_id) DO UPDATE SET awarded_at = excluded.awarded_at, \
-             revoked_at = NULL WHERE rank_award.revoked_at IS NOT NULL RETURNING book_id, member_id, rank_id",
-        );
-    })?;
-    if given.is_empty() {
-        return Ok(Vec::new());
-    }
-    build!(tx, execute, |q| {
-        q.push("INSERT INTO prize_award (member_id, prize_id, awarded_at) SELECT v.column1, p.id, v.column3 FROM (");
-        q.push_values(&given, |mut row, (_, member, rank)| {
-            row.push_bind(*member).push_bind(*rank).push_bind(at);
-        });
-        q.push(
-            ") AS v JOIN prize p ON p.rank_id = v.column2 WHERE true ON CONFLICT (member_id, prize_id) DO UPDATE SET \
-             awarded_at = excluded.awarded_at, revoked_at = NULL WHERE prize_award.revoked_at IS NOT NULL",
-        );
-    })?;
-    Ok(given.into_iter().map(|(book, member, rank)| ((book_id(book), member_id(member)), RankId::new(rank))).collect())
-}
-
-const fn book_id(uuid: Uuid) -> domain::BookId {
-    domain::BookId::new(uuid)
-}
-
-const fn member_id(uuid: Uuid) -> MemberId {
-    MemberId::new(uuid)
+    Ok(new)
 }
 
 /// Takes ranks back with all their prizes. `ranks` must be sorted.
@@ -58,41 +54,41 @@ const fn member_id(uuid: Uuid) -> MemberId {
 /// # Errors
 /// See [`StoreError`].
 pub async fn take(tx: &mut Tx, ranks: &[RankOf], at: Timestamp) -> Result<(), StoreError> {
-    if ranks.is_empty() {
-        return Ok(());
+    for ranks in ranks.chunks(row::rows_of(3)) {
+        build!(tx, execute, |q| {
+            q.push("UPDATE rank_award SET revoked_at = ").push_bind(at);
+            q.push(" WHERE revoked_at IS NULL AND (book_id, member_id, rank_id) IN (SELECT * FROM (");
+            q.push_values(ranks, |mut row, ((book, member), rank)| {
+                row.push_bind(book.uuid()).push_bind(member.uuid()).push_bind(rank.uuid());
+            });
+            q.push(") AS lost)");
+        })?;
+        build!(tx, execute, |q| {
+            q.push("UPDATE prize_award SET revoked_at = ").push_bind(at);
+            q.push(" WHERE revoked_at IS NULL AND (member_id, prize_id) IN (SELECT v.column1, p.id FROM (");
+            q.push_values(ranks, |mut row, ((_, member), rank)| {
+                row.push_bind(member.uuid()).push_bind(rank.uuid());
+            });
+            q.push(") AS v JOIN prize p ON p.rank_id = v.column2)");
+        })?;
     }
-    build!(tx, execute, |q| {
-        q.push("UPDATE rank_award SET revoked_at = ").push_bind(at);
-        q.push(" WHERE revoked_at IS NULL AND (book_id, member_id, rank_id) IN (SELECT * FROM (");
-        q.push_values(ranks, |mut row, ((book, member), rank)| {
-            row.push_bind(book.uuid()).push_bind(member.uuid()).push_bind(rank.uuid());
-        });
-        q.push(") AS lost)");
-    })?;
-    build!(tx, execute, |q| {
-        q.push("UPDATE prize_award SET revoked_at = ").push_bind(at);
-        q.push(" WHERE revoked_at IS NULL AND (member_id, prize_id) IN (SELECT v.column1, p.id FROM (");
-        q.push_values(ranks, |mut row, ((_, member), rank)| {
-            row.push_bind(member.uuid()).push_bind(rank.uuid());
-        });
-        q.push(") AS v JOIN prize p ON p.rank_id = v.column2)");
-    })?;
     Ok(())
 }
 
-/// The ranks these members hold, in any book.
+/// The ranks these members hold in a book.
 ///
 /// # Errors
 /// See [`StoreError`].
-pub async fn ranks_of(tx: &mut Tx, members: &[MemberId]) -> Result<BTreeSet<RankOf>, StoreError> {
+pub async fn ranks_of(tx: &mut Tx, book: BookId, members: &[MemberId]) -> Result<BTreeSet<RankOf>, StoreError> {
     if members.is_empty() {
         return Ok(BTreeSet::new());
     }
-    let rows: Vec<(Uuid, Uuid, Uuid)> = build!(tx, all(Uuid, Uuid, Uuid), |q| {
-        q.push("SELECT book_id, member_id, rank_id FROM rank_award WHERE revoked_at IS NULL AND member_id IN ");
+    let rows: Vec<(Uuid, Uuid)> = build!(tx, all(Uuid, Uuid), |q| {
+        q.push("SELECT member_id, rank_id FROM rank_award WHERE revoked_at IS NULL AND book_id = ");
+        q.push_bind(book.uuid()).push(" AND member_id IN ");
         push_list!(q, members.iter().map(|member| member.uuid()));
     })?;
-    Ok(rows.into_iter().map(|(book, member, rank)| ((book_id(book), member_id(member)), RankId::new(rank))).collect())
+    Ok(rows.into_iter().map(|(member, rank)| ((book, MemberId::new(member)), RankId::new(rank))).collect())
 }
 
 /// The Discord roles these members should hold by the prizes of their ranks. Members with none are absent.

@@ -46,6 +46,14 @@ impl StoreError {
         matches!(self, Self::Duplicate(name) if name == constraint)
     }
 
+    /// Whether the statement names a table that isn't there.
+    pub(crate) fn is_missing_table(&self) -> bool {
+        let (Self::Unavailable(error) | Self::Database(error)) = self else { return false };
+        error.as_database_error().is_some_and(|error| {
+            error.code().as_deref() == Some("42P01") || error.message().starts_with("no such table")
+        })
+    }
+
     pub(crate) fn corrupt(error: impl std::fmt::Display) -> Self {
         Self::Corrupt(error.to_string())
     }
@@ -62,16 +70,25 @@ impl From<sqlx::Error> for StoreError {
                 match database.code().as_deref() {
                     // PostgreSQL: serialization failure, deadlock. SQLite: busy, locked and their extended codes.
                     Some("40001" | "40P01" | "5" | "6" | "261" | "262" | "517" | "773") => Self::Conflict(error),
-                    // PostgreSQL: classes 08 (connection), 53 (resources, disk full), 57 (operator intervention),
-                    // 25006 (read-only after a failover); 55P03 and 57014 are time-outs.
+                    // PostgreSQL: classes 08 (connection), 28 (authorization), 53 (resources, disk full), 57 (operator
+                    // intervention); 25006 is read-only after a failover, 55P03 and 25P03 are time-outs, 3D000, 42P01,
+                    // 42703 and 42501 a database, table, column or right that isn't there (yet): somebody has to
+                    // create, migrate or grant, and no message is to blame.
                     Some(code)
-                        if matches!(code.get(..2), Some("08" | "53" | "57")) && code.len() == 5
-                            || matches!(code, "25006" | "55P03" | "25P03") =>
+                        if code.len() == 5
+                            && (matches!(code.get(..2), Some("08" | "28" | "53" | "57"))
+                                || matches!(
+                                    code,
+                                    "25006" | "55P03" | "25P03" | "3D000" | "42P01" | "42703" | "42501"
+                                )) =>
                     {
                         Self::Unavailable(error)
                     }
-                    // SQLite: I/O error (10 and extended), disk full.
-                    Some(code) if code.parse::<u32>().is_ok_and(|n| matches!(n & 0xff, 10 | 13)) && code.len() < 5 => {
+                    // SQLite, extended codes included: out of memory, read-only, I/O error, disk full, can't open.
+                    Some(code)
+                        if code.len() < 5
+                            && code.parse::<u32>().is_ok_and(|n| matches!(n & 0xff, 7 | 8 | 10 | 13 | 14)) =>
+                    {
                         Self::Unavailable(error)
                     }
                     _ => Self::Database(error),

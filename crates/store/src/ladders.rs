@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use domain::{
     BookId, RankId, RoleId, SeasonId, Timestamp,
     ladder::{Ladder, OnFall, Rung},
+    ledger::Standing,
     name::Name,
 };
 use messages::api::PrizeView;
@@ -31,6 +32,14 @@ pub struct BookLadder {
     pub ladder: Ladder,
     /// Their names.
     pub names: HashMap<RankId, String>,
+}
+
+impl BookLadder {
+    /// The ranks that a standing gives, lowest first.
+    #[must_use]
+    pub fn reached(&self, standing: &Standing) -> &[Rung] {
+        self.ladder.reached(self.on_fall.counting(standing.points, standing.peak))
+    }
 }
 
 /// The active ladders of these books. Every book that exists is present.

@@ -60,18 +60,18 @@ impl Outgoing {
 /// # Errors
 /// See [`StoreError`].
 pub async fn put(tx: &mut Tx, messages: &[Outgoing]) -> Result<(), StoreError> {
-    if messages.is_empty() {
-        return Ok(());
+    for messages in messages.chunks(row::rows_of(5)) {
+        let touched = build!(tx, execute, |q| {
+            q.push("INSERT INTO outbox (message_id, exchange, routing_key, kind, body) ");
+            q.push_values(messages, |mut row, message| {
+                row.push_bind(message.id).push_bind(message.route.exchange.name());
+                row.push_bind(message.route.key.as_str()).push_bind(message.kind.as_str());
+                row.push_bind(message.body.as_slice());
+            });
+        })?;
+        row::touched("writing the outbox", touched, messages.len() as u64)?;
     }
-    let touched = build!(tx, execute, |q| {
-        q.push("INSERT INTO outbox (message_id, exchange, routing_key, kind, body) ");
-        q.push_values(messages, |mut row, message| {
-            row.push_bind(message.id).push_bind(message.route.exchange.name());
-            row.push_bind(message.route.key.as_str()).push_bind(message.kind.as_str());
-            row.push_bind(message.body.as_slice());
-        });
-    })?;
-    row::touched("writing the outbox", touched, messages.len() as u64)
+    Ok(())
 }
 
 #[derive(FromRow)]

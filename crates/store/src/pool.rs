@@ -14,6 +14,8 @@ use crate::StoreError;
 static POSTGRES: Migrator = sqlx::migrate!("../../migrations/postgres");
 static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 
+/// How long one statement may take on PostgreSQL.
+const STATEMENT: Duration = Duration::from_secs(15);
 /// How long to wait for a free connection.
 const ACQUIRE: Duration = Duration::from_secs(2);
 
@@ -56,14 +58,22 @@ impl Store {
     /// # Errors
     /// [`StoreError::Unfit`] when the URL can't be read.
     pub fn postgres(url: &str, connections: u32) -> Result<Self, StoreError> {
+        Self::postgres_within(url, connections, STATEMENT)
+    }
+
+    /// The same for work on everything at once, such as migrating and verifying: a statement may take `statement` long.
+    ///
+    /// # Errors
+    /// See [`Store::postgres`].
+    pub fn postgres_within(url: &str, connections: u32, statement: Duration) -> Result<Self, StoreError> {
         let options: PgConnectOptions =
             url.parse().map_err(|_| StoreError::Unfit("DATABASE_URL is not a postgres:// URL".into()))?;
         // A process that dies or hangs in a transaction must not hold its locks for ever.
         let options = options
             .options([
-                ("idle_in_transaction_session_timeout", "15s"),
-                ("statement_timeout", "15s"),
-                ("lock_timeout", "10s"),
+                ("idle_in_transaction_session_timeout", "15s".to_owned()),
+                ("statement_timeout", format!("{}s", statement.as_secs())),
+                ("lock_timeout", "10s".to_owned()),
             ])
             .application_name("guildhall");
         let pool =
@@ -165,10 +175,10 @@ impl Store {
             sql!(tx, one crate::row::Only<Option<i64>>, "SELECT MAX(version) FROM _sqlx_migrations WHERE success");
         match found {
             Ok((found,)) if found >= wanted => Ok(()),
-            Ok(_) | Err(StoreError::Database(_)) => {
+            Err(error) if !error.is_missing_table() => Err(error),
+            _ => {
                 Err(StoreError::Unfit("the database schema is older than this program: run `guildhall migrate`".into()))
             }
-            Err(error) => Err(error),
         }
     }
 

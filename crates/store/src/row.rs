@@ -8,6 +8,11 @@ use crate::StoreError;
 /// A row of one column. (Written as a tuple inside a macro, formatting loses the comma that makes it one.)
 pub type Only<T> = (T,);
 
+/// How many rows of so many columns one statement takes: SQLite allows 32,766 parameters, PostgreSQL 65,535.
+pub const fn rows_of(columns: usize) -> usize {
+    30_000 / columns
+}
+
 /// Reads a name column.
 pub fn name(column: &str) -> Result<Name, StoreError> {
     Name::new(column).map_err(StoreError::corrupt)

@@ -80,15 +80,7 @@ pub async fn lock(tx: &mut Tx, places: &[Place]) -> Result<HashMap<Place, Standi
         return Ok(HashMap::new());
     }
     let suffix = tx.for_update();
-    let lock: Vec<(Uuid,)> = build!(tx, all row::Only<Uuid>, |q| {
-        q.push("SELECT member_id FROM standing WHERE (book_id, member_id) IN (SELECT * FROM (");
-        q.push_values(places, |mut row, (book, member)| {
-            row.push_bind(book.uuid()).push_bind(member.uuid());
-        });
-        q.push(") AS wanted) ORDER BY book_id, member_id").push(suffix);
-    })?;
-    // Read in a statement after the one that locks: under READ COMMITTED that one may have seen older rows.
-    let mut standings = HashMap::with_capacity(lock.len());
+    // Under READ COMMITTED a locking SELECT gives the rows as they are when it has the locks.
     let rows = build!(tx, all StandingRow, |q| {
         q.push(
             "SELECT book_id, member_id, points, peak, seq, reached_at FROM standing \
@@ -97,13 +89,9 @@ pub async fn lock(tx: &mut Tx, places: &[Place]) -> Result<HashMap<Place, Standi
         q.push_values(places, |mut row, (book, member)| {
             row.push_bind(book.uuid()).push_bind(member.uuid());
         });
-        q.push(") AS wanted)");
+        q.push(") AS wanted) ORDER BY book_id, member_id").push(suffix);
     })?;
-    for row in rows {
-        let (place, standing) = row.read()?;
-        standings.insert(place, standing);
-    }
-    Ok(standings)
+    rows.into_iter().map(StandingRow::read).collect()
 }
 
 /// Writes standings that were locked before.

@@ -2,10 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use domain::{
-    BookId, GuildId, MemberId, RankId, Timestamp,
-    ledger::{EntryKind, Standing},
-};
+use domain::{BookId, GuildId, MemberId, RankId, Timestamp, ledger::Standing};
 use messages::effect::Desired;
 use uuid::Uuid;
 
@@ -15,8 +12,10 @@ use crate::{
     ladders, row,
 };
 
-/// How many members are refolded at a time.
+/// How many members are looked at a time.
 const PAGE: i64 = 500;
+/// How many entries are refolded at a time, unless one member alone has more.
+const ENTRIES: i64 = 20_000;
 
 /// What the proof found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,33 +65,85 @@ pub async fn run(store: &Store) -> Result<Report, StoreError> {
         sql!(tx, all(Uuid, String), "SELECT b.id, s.name FROM book b JOIN season s ON s.book_id = b.id ORDER BY b.id")?;
     for (book, season) in books {
         report.books += 1;
-        orphans(&mut tx, book, &season, &mut report).await?;
         let book = BookId::new(book);
         let mut after = Uuid::nil();
         loop {
             let kept = page(&mut tx, book, after).await?;
             let Some(last) = kept.last() else { break };
             after = last.member.uuid();
-            refold(&mut tx, book, &season, &kept, &mut report).await?;
+            let mut rest = kept.as_slice();
+            while !rest.is_empty() {
+                let mut entries = 0;
+                let fit = rest.iter().take_while(|kept| {
+                    entries += kept.standing.seq;
+                    entries <= ENTRIES
+                });
+                let (now, later) = rest.split_at(fit.count().max(1));
+                refold(&mut tx, book, &season, now, &mut report).await?;
+                rest = later;
+            }
         }
     }
+    projections(&mut tx, &mut report).await?;
     roles(&mut tx, &mut report).await?;
     Ok(report)
 }
 
-async fn orphans(tx: &mut Tx, book: Uuid, season: &str, report: &mut Report) -> Result<(), StoreError> {
-    let rows: Vec<(String,)> = sql!(
-        tx,
-        all row::Only<String>,
-        "SELECT DISTINCT m.name FROM entry e JOIN member m ON m.id = e.member_id WHERE e.book_id = $1
-           AND NOT EXISTS (SELECT 1 FROM standing s WHERE s.book_id = e.book_id AND s.member_id = e.member_id)",
-        book
-    )?;
-    report.differences.extend(rows.into_iter().map(|(member,)| Difference {
-        member,
-        season: season.to_owned(),
-        what: "has entries but no standing".into(),
-    }));
+/// Compares whole projections at once: what no refolding of a member would meet.
+async fn projections(tx: &mut Tx, report: &mut Report) -> Result<(), StoreError> {
+    for (what, text) in [
+        (
+            "has entries but no standing",
+            "SELECT DISTINCT m.name, s.name FROM entry e JOIN member m ON m.id = e.member_id
+             JOIN season s ON s.book_id = e.book_id WHERE NOT EXISTS
+             (SELECT 1 FROM standing w WHERE w.book_id = e.book_id AND w.member_id = e.member_id)",
+        ),
+        (
+            "has submissions but no standing",
+            "SELECT DISTINCT m.name, s.name FROM submission p JOIN member m ON m.id = p.member_id
+             JOIN season s ON s.id = p.season_id WHERE NOT EXISTS
+             (SELECT 1 FROM standing w WHERE w.book_id = s.book_id AND w.member_id = p.member_id)",
+        ),
+        (
+            "holds a rank but has no standing",
+            "SELECT DISTINCT m.name, s.name FROM rank_award a JOIN member m ON m.id = a.member_id
+             JOIN season s ON s.book_id = a.book_id WHERE a.revoked_at IS NULL AND NOT EXISTS
+             (SELECT 1 FROM standing w WHERE w.book_id = a.book_id AND w.member_id = a.member_id)",
+        ),
+        (
+            "lacks a prize of a rank they hold",
+            "SELECT m.name, s.name FROM rank_award a JOIN prize p ON p.rank_id = a.rank_id
+             JOIN member m ON m.id = a.member_id JOIN season s ON s.book_id = a.book_id
+             WHERE a.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM prize_award w
+               WHERE w.member_id = a.member_id AND w.prize_id = p.id AND w.revoked_at IS NULL)",
+        ),
+        (
+            "holds a prize of a rank they don't hold",
+            "SELECT m.name, s.name FROM prize_award w JOIN prize p ON p.id = w.prize_id
+             JOIN season_rank r ON r.id = p.rank_id JOIN season s ON s.id = r.season_id
+             JOIN member m ON m.id = w.member_id
+             WHERE w.revoked_at IS NULL AND NOT EXISTS (SELECT 1 FROM rank_award a
+               WHERE a.book_id = s.book_id AND a.member_id = w.member_id AND a.rank_id = p.rank_id
+                 AND a.revoked_at IS NULL)",
+        ),
+        (
+            "has a submission that counts something else than its entries say",
+            "SELECT m.name, s.name FROM submission p JOIN member m ON m.id = p.member_id
+             JOIN season s ON s.id = p.season_id
+             LEFT JOIN (SELECT submission_id, SUM(points) AS points FROM entry
+                        WHERE submission_id IS NOT NULL GROUP BY submission_id) e ON e.submission_id = p.id
+             WHERE COALESCE(e.points, 0) <> CASE WHEN p.state = 'counted' THEN p.points ELSE 0 END",
+        ),
+        (
+            "has a submission that was voided before it came",
+            "SELECT m.name, s.name FROM tombstone t JOIN submission p ON p.id = t.submission_id
+             JOIN member m ON m.id = p.member_id JOIN season s ON s.id = p.season_id",
+        ),
+    ] {
+        let rows: Vec<(String, String)> = sql!(tx, all(String, String), text)?;
+        let found = rows.into_iter().map(|(member, season)| Difference { member, season, what: what.to_owned() });
+        report.differences.extend(found);
+    }
     Ok(())
 }
 
@@ -123,8 +174,7 @@ async fn refold(tx: &mut Tx, book: BookId, season: &str, kept: &[Kept], report: 
         entries.entry(entry.place.1).or_default().push(entry);
     }
     let ladder = ladders::active(tx, &[book]).await?.remove(&book);
-    let held = awards::ranks_of(tx, &members).await?;
-    let counted = counted(tx, book, &members).await?;
+    let held = awards::ranks_of(tx, book, &members).await?;
     for kept in kept {
         let entries = entries.remove(&kept.member).unwrap_or_default();
         report.standings += 1;
@@ -142,14 +192,8 @@ async fn refold(tx: &mut Tx, book: BookId, season: &str, kept: &[Kept], report: 
         if folded != kept.standing {
             say(format!("the standing says {:?}, the entries say {folded:?}", kept.standing));
         }
-        let adjusted: i64 = entries.iter().filter(|e| e.kind == EntryKind::Adjustment).map(|e| e.points.get()).sum();
-        let submitted = counted.get(&kept.member).copied().unwrap_or(0);
-        if submitted + adjusted != folded.points.get() {
-            say(format!("counted submissions are worth {submitted}, the entries sum up to {}", folded.points));
-        }
         if let Some(ladder) = &ladder {
-            let reached = ladder.ladder.reached(ladder.on_fall.counting(folded.points, folded.peak));
-            let should: BTreeSet<RankId> = reached.iter().map(|rung| rung.rank).collect();
+            let should: BTreeSet<RankId> = ladder.reached(&folded).iter().map(|rung| rung.rank).collect();
             let does: BTreeSet<RankId> =
                 held.iter().filter(|(place, _)| *place == (book, kept.member)).map(|(_, rank)| *rank).collect();
             if should != does {
@@ -177,19 +221,6 @@ fn fold(joined_at: Timestamp, entries: &[Entry]) -> Result<Standing, String> {
         }
     }
     Ok(standing)
-}
-
-async fn counted(tx: &mut Tx, book: BookId, members: &[MemberId]) -> Result<HashMap<MemberId, i64>, StoreError> {
-    let rows: Vec<(Uuid, i64)> = build!(tx, all(Uuid, i64), |q| {
-        q.push(
-            "SELECT p.member_id, CAST(SUM(p.points) AS BIGINT) FROM submission p JOIN season s ON s.id = p.season_id \
-             WHERE p.state = 'counted' AND s.book_id = ",
-        );
-        q.push_bind(book.uuid()).push(" AND p.member_id IN ");
-        push_list!(q, members.iter().map(|member| member.uuid()));
-        q.push(" GROUP BY p.member_id");
-    })?;
-    Ok(rows.into_iter().map(|(member, points)| (MemberId::new(member), points)).collect())
 }
 
 /// Compares the roles that effects want with those that awards give.

@@ -38,6 +38,7 @@ on_both_engines!(
     many_members_on_two_workers_lose_nothing,
     a_rank_gives_every_rank_up_to_it_and_all_their_prizes,
     a_fall_takes_ranks_back_where_the_season_says_so,
+    a_ladder_reaches_a_book_of_thousands,
     a_void_that_comes_first_absorbs,
     a_review_that_comes_first_waits_for_its_submission,
     another_deed_under_the_same_id_is_refused,
@@ -150,6 +151,23 @@ async fn a_rank_gives_every_rank_up_to_it_and_all_their_prizes(mut world: World)
     // What is kept on a fall stays.
     applied(&world.send(&void(&world, "void", "much")).await);
     assert_eq!((world.points(&season, bram).await, world.roles(bram).await), (0, [71, 72].into()));
+    world.end().await;
+}
+
+async fn a_ladder_reaches_a_book_of_thousands(mut world: World) {
+    // More than one statement takes, on SQLite: 32,766 parameters.
+    const MEMBERS: u64 = 7_000;
+    let people: Vec<_> = (0..MEMBERS).map(|n| (1_000 + n, format!("Member {n}"))).collect();
+    let members = world.members(&people).await;
+    let season = world.season(false, OnFall::Keep).await;
+    let ore = world.item(&season, "Iron Ore", 100).await;
+    let commands: Vec<_> = (0..MEMBERS).map(|n| world.submit(&format!("s{n}"), user(1_000 + n), ore, 1)).collect();
+    world.publish_all(&commands).await;
+    world.work();
+    world.quiet().await;
+    let ladder = world.ladder(&season, &[("Rookie", 1, 71), ("Scout", 2, 72), ("Veteran", 3, 73)]).await;
+    assert_eq!(world.send(&ladder).await, Outcome::done());
+    assert_eq!(world.roles(members[0]).await, [71, 72, 73].into());
     world.end().await;
 }
 

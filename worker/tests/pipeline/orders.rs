@@ -108,7 +108,7 @@ fn serially(order: &[Op], season: &Season, item: ItemId) -> End {
             }
             (_, None) => continue,
             (Op::Approve, Some(known)) => decide::review(deed, known, &member, 1, Verdict::Approve, standing),
-            (Op::Correct, Some(known)) => decide::correct(deed, known, 2, 5, standing),
+            (Op::Correct, Some(known)) => decide::correct(deed, known, season, &member, 2, 5, standing),
             (Op::Void, Some(known)) => decide::void(deed, known, None, None, standing),
         };
         if let Ok(decision) = decision {
@@ -128,10 +128,8 @@ pub async fn any_order_ends_where_some_serial_order_does(mut world: World) {
 
     let season = world.season(true, domain::ladder::OnFall::Keep).await;
     let item = world.item(&season, "Iron Ore", 50).await;
-    let mut members = Vec::with_capacity(scenarios);
-    for scenario in 0..scenarios {
-        members.push(world.member(1_000 + scenario as u64, &format!("Member {scenario}")).await);
-    }
+    let people: Vec<_> = (0..scenarios).map(|n| (1_000 + n as u64, format!("Member {n}"))).collect();
+    let members = world.members(&people).await;
     let mut commands: Vec<CommandEnvelope> = Vec::new();
     for scenario in 0..scenarios {
         for op in ops_of(scenario) {

@@ -105,8 +105,13 @@ impl World {
     /// Starts a worker. Commands published before wait for it.
     pub fn work(&mut self) {
         let now = Arc::clone(&self.now);
-        let config =
-            WorkerConfig { root_admin: Some(root()), tick: Duration::from_millis(50), ..WorkerConfig::default() };
+        let config = WorkerConfig {
+            root_admin: Some(root()),
+            tick: Duration::from_millis(50),
+            // The world has a time of its own.
+            max_skew: TimeDelta::days(36_500),
+            ..WorkerConfig::default()
+        };
         self.workers.push(tokio::spawn(worker::run(
             config,
             self.store.clone(),
@@ -129,19 +134,27 @@ impl World {
     }
 
     pub async fn member(&self, n: u64, name: &str) -> MemberId {
-        let member = Member {
-            id: MemberId::derived(Uuid::NAMESPACE_OID, name),
-            guild: guild(),
-            user: user(n),
-            name: Name::new(name).unwrap(),
-            game_id: None,
-            status: MemberStatus::Verified,
-            admin: false,
-        };
+        self.members(&[(n, name.to_owned())]).await[0]
+    }
+
+    pub async fn members(&self, people: &[(u64, String)]) -> Vec<MemberId> {
         let mut tx = self.store.begin().await.unwrap();
-        members::insert(&mut tx, &member, self.now()).await.unwrap();
+        let mut ids = Vec::with_capacity(people.len());
+        for (n, name) in people {
+            let member = Member {
+                id: MemberId::derived(Uuid::NAMESPACE_OID, name),
+                guild: guild(),
+                user: user(*n),
+                name: Name::new(name).unwrap(),
+                game_id: None,
+                status: MemberStatus::Verified,
+                admin: false,
+            };
+            members::insert(&mut tx, &member, self.now()).await.unwrap();
+            ids.push(member.id);
+        }
         tx.commit().await.unwrap();
-        member.id
+        ids
     }
 
     pub async fn season(&self, review: bool, on_fall: OnFall) -> Season {

@@ -143,14 +143,23 @@ fn review_is_for_members_own_submissions_and_counts_from_when_they_came() {
 #[test]
 fn a_correction_moves_the_total_by_the_difference_at_the_value_it_was_given() {
     let (submission, standing) = counted(3);
+    let (season, bram) = (season(true), member(MemberStatus::Verified));
     let officer = actor(9, true);
     let deed = Deed { actor: &officer, accepted_at: at(160) };
+    let correct = |deed, submission: &Submission, version, quantity, standing| {
+        correct(deed, submission, &season, &bram, version, quantity, standing)
+    };
     let more = correct(deed, &submission, 1, 5, standing).unwrap();
     let (posting, after) = more.entry.unwrap();
     assert_eq!((posting.kind, posting.points.get(), after.points.get()), (EntryKind::Correction, 100, 250));
     assert_eq!(correct(deed, &more.submission, 1, 5, after), Err(Rejection::VersionConflict));
     assert_eq!(correct(deed, &more.submission, 2, 0, after), Err(Rejection::Quantity));
     assert_eq!(correct(deed, &more.submission, 2, 5, after).unwrap().entry, None);
+    // An officer may lower their own, but not raise it, where others are reviewed.
+    let own = actor(3, true);
+    let own = Deed { actor: &own, accepted_at: at(160) };
+    assert_eq!(correct(own, &submission, 1, 4, standing), Err(Rejection::OwnSubmission));
+    assert!(correct(own, &submission, 1, 2, standing).is_ok());
 }
 
 #[test]
@@ -163,5 +172,6 @@ fn void_takes_back_exactly_what_counted_and_absorbs() {
     assert_eq!((posting.kind, posting.points.get()), (EntryKind::Void, -150));
     assert_eq!((after.points, after.peak.get()), (Points::ZERO, 150));
     assert_eq!(void(deed, &gone.submission, None, None, after), Err(Rejection::Voided));
-    assert_eq!(correct(deed, &gone.submission, 2, 1, after), Err(Rejection::NotCounted));
+    let (season, bram) = (season(false), member(MemberStatus::Verified));
+    assert_eq!(correct(deed, &gone.submission, &season, &bram, 2, 1, after), Err(Rejection::NotCounted));
 }

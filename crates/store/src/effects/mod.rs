@@ -1,12 +1,14 @@
 //! Owns effects: what must become true in Discord, and where that stands. Written with what causes them; the events
 //! that go with them only hint.
 
+mod report;
+mod upkeep;
+
 use std::collections::{BTreeSet, HashMap};
 
 use domain::{ChannelId, EffectId, GuildId, RoleId, Timestamp, UserId, roles::DesiredRoles};
 use messages::{
-    command::RefreshEffectsV1,
-    effect::{Desired, EffectKind, EffectOrder, EffectReport, EffectResult, EffectState, Notice},
+    effect::{Desired, EffectKind, EffectOrder, Notice},
     event::{EffectWantedV1, Event, EventEnvelope},
     trace::TraceParent,
 };
@@ -14,6 +16,9 @@ use sqlx::FromRow;
 use uuid::Uuid;
 
 use crate::{StoreError, Tx, outbox::Outgoing, row};
+
+pub use report::report;
+pub use upkeep::{Due, expire, refresh, remind, unsettled};
 
 /// A member's roles as they should be from now on.
 #[derive(Debug, Clone)]
@@ -195,180 +200,4 @@ pub async fn find(tx: &mut Tx, guild: GuildId, id: EffectId) -> Result<Option<Ef
     )?
     .map(|row| row.order())
     .transpose()
-}
-
-/// Takes note of what became of an effect; returns the event to send when that leaves something to do.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn report(
-    tx: &mut Tx,
-    guild: GuildId,
-    report: &EffectReport,
-    now: Timestamp,
-) -> Result<Option<Outgoing>, StoreError> {
-    let suffix = tx.for_update();
-    let found = build!(tx, opt EffectRow, |q| {
-        q.push("SELECT id, guild_id, kind, desired, version, state, traceparent FROM effect WHERE id = ");
-        q.push_bind(report.effect_id.uuid()).push(" AND guild_id = ").push_bind(guild.to_i64()).push(suffix);
-    })?;
-    let Some(found) = found else { return Ok(None) };
-    let order = found.order()?;
-    let roles = match &order.desired {
-        Desired::Roles { user_id, roles } => Some((*user_id, roles)),
-        Desired::Message { .. } => None,
-    };
-    match (&report.result, roles) {
-        (EffectResult::Giving { roles: given }, Some((user_id, roles))) => {
-            write_roles(tx, report.effect_id, user_id, roles.giving(given)).await?;
-            // What is given is no longer wanted: somebody has to take it again.
-            if given.is_subset(&roles.roles) { Ok(None) } else { again(tx, report.effect_id, now).await }
-        }
-        (EffectResult::Giving { .. }, None) => Err(StoreError::corrupt("a message that gives roles")),
-        // Whoever worked on an older version may have undone what a newer one did.
-        (_, Some(_)) if report.version < order.version && order.state == EffectState::Done => {
-            again(tx, report.effect_id, now).await
-        }
-        _ if report.version < order.version => {
-            Ok(if order.state == EffectState::Waiting { Some(found.wanted()?) } else { None })
-        }
-        (EffectResult::Done { external_id }, roles) => {
-            if let Some((user_id, roles)) = roles {
-                write_roles(tx, report.effect_id, user_id, roles.agreed()).await?;
-            }
-            settle(tx, report.effect_id, EffectState::Done, external_id.as_deref(), None, now).await?;
-            Ok(None)
-        }
-        (EffectResult::Parked { reason, detail }, _) => {
-            let why = Some((reason.as_str(), detail.as_str()));
-            settle(tx, report.effect_id, EffectState::Parked, None, why, now).await?;
-            Ok(None)
-        }
-    }
-}
-
-async fn write_roles(tx: &mut Tx, id: EffectId, user_id: UserId, roles: DesiredRoles) -> Result<(), StoreError> {
-    let desired = row::to_json(&Desired::Roles { user_id, roles })?;
-    let touched = sql!(tx, execute, "UPDATE effect SET desired = $1 WHERE id = $2", desired, id.uuid())?;
-    row::touched("writing an effect's roles", touched, 1)
-}
-
-async fn settle(
-    tx: &mut Tx,
-    id: EffectId,
-    state: EffectState,
-    external_id: Option<&str>,
-    why: Option<(&str, &str)>,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let touched = sql!(
-        tx,
-        execute,
-        "UPDATE effect SET state = $1, external_id = COALESCE($2, external_id), reason = $3, detail = $4, updated_at = $5
-         WHERE id = $6",
-        state.as_str(),
-        external_id,
-        why.map(|(reason, _)| reason),
-        why.map(|(_, detail)| detail),
-        now,
-        id.uuid()
-    )?;
-    row::touched("settling an effect", touched, 1)
-}
-
-/// Sets an effect to be looked at again, as a new version.
-async fn again(tx: &mut Tx, id: EffectId, now: Timestamp) -> Result<Option<Outgoing>, StoreError> {
-    let again = sql!(
-        tx,
-        one EffectRow,
-        "UPDATE effect SET version = version + 1, state = 'waiting', reason = NULL, detail = NULL, updated_at = $1
-         WHERE id = $2 RETURNING id, guild_id, kind, desired, version, state, traceparent",
-        now,
-        id.uuid()
-    )?;
-    again.wanted().map(Some)
-}
-
-/// Sets effects to be brought into line again; returns the events to send. A role effect that is done is looked at
-/// again too; a message that was sent is never sent again.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn refresh(
-    tx: &mut Tx,
-    guild: GuildId,
-    which: &RefreshEffectsV1,
-    now: Timestamp,
-) -> Result<Vec<Outgoing>, StoreError> {
-    let suffix = tx.for_update();
-    let rows = build!(tx, all EffectRow, |q| {
-        q.push(
-            "UPDATE effect SET version = version + 1, state = 'waiting', reason = NULL, detail = NULL, updated_at = ",
-        );
-        q.push_bind(now).push(" WHERE id IN (SELECT id FROM effect WHERE guild_id = ").push_bind(guild.to_i64());
-        match which {
-            RefreshEffectsV1::Member { user_id } => {
-                q.push(" AND kind = 'roles' AND target = ").push_bind(user_id.to_string());
-            }
-            RefreshEffectsV1::Parked => {
-                q.push(" AND state = 'parked'");
-            }
-            RefreshEffectsV1::Effect { effect_id } => {
-                q.push(" AND (kind = 'roles' OR state <> 'done') AND id = ").push_bind(effect_id.uuid());
-            }
-        }
-        q.push(" ORDER BY id").push(suffix);
-        q.push(") RETURNING id, guild_id, kind, desired, version, state, traceparent");
-    })?;
-    rows.iter().map(EffectRow::wanted).collect()
-}
-
-/// Before when an effect was last looked at, so that it is due to be looked at again.
-#[derive(Debug, Clone)]
-pub struct Due {
-    /// Which sorts are looked at: those whose queue holds no earlier reminders.
-    pub kinds: Vec<EffectKind>,
-    /// For waiting ones: their event may be lost.
-    pub waiting: Timestamp,
-    /// For parked ones: the cause may be gone.
-    pub parked: Timestamp,
-    /// For roles that agreed: somebody may have changed them in Discord, unseen.
-    pub agreed: Timestamp,
-}
-
-/// Asks for effects that are due to be looked at again; returns the events to send.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn remind(tx: &mut Tx, due: Due, limit: i64, now: Timestamp) -> Result<Vec<Outgoing>, StoreError> {
-    if due.kinds.is_empty() {
-        return Ok(Vec::new());
-    }
-    let suffix = tx.skip_locked();
-    let rows = build!(tx, all EffectRow, |q| {
-        q.push("UPDATE effect SET updated_at = ").push_bind(now).push(
-            ", version = CASE WHEN state = 'waiting' THEN version ELSE version + 1 END, state = 'waiting' \
-             WHERE id IN (SELECT id FROM effect WHERE kind IN ",
-        );
-        push_list!(q, due.kinds.iter().map(|kind| kind.as_str()));
-        q.push(" AND ((state = 'waiting' AND updated_at < ");
-        q.push_bind(due.waiting).push(") OR (state = 'parked' AND updated_at < ").push_bind(due.parked);
-        q.push(") OR (kind = 'roles' AND state = 'done' AND updated_at < ").push_bind(due.agreed);
-        q.push(")) ORDER BY id LIMIT ").push_bind(limit).push(suffix);
-        q.push(") RETURNING id, guild_id, kind, desired, version, state, traceparent");
-    })?;
-    rows.iter().map(EffectRow::wanted).collect()
-}
-
-/// How many effects wait and how many are parked.
-///
-/// # Errors
-/// See [`StoreError`].
-pub async fn unsettled(tx: &mut Tx) -> Result<(i64, i64), StoreError> {
-    sql!(
-        tx,
-        one(i64, i64),
-        "SELECT COUNT(*) FILTER (WHERE state = 'waiting'), COUNT(*) FILTER (WHERE state = 'parked') FROM effect
-         WHERE state IN ('waiting', 'parked')"
-    )
 }
