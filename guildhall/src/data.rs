@@ -1,7 +1,7 @@
 //! Owns the data folder of the embedded engines: its lock, its files, and the secrets made for it.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, DirBuilder, File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
 };
@@ -34,7 +34,14 @@ impl DataFolder {
     /// # Errors
     /// When another process serves it, or the file system refuses.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
-        fs::create_dir_all(path).with_context(|| format!("the data folder {} can't be made", path.display()))?;
+        let mut folder = DirBuilder::new();
+        // The store holds what members wrote, the queue what Discord trusts the bot with for a while.
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+        folder
+            .recursive(true)
+            .create(path)
+            .with_context(|| format!("the data folder {} can't be made", path.display()))?;
         let lock = path.join("lock");
         let file = OpenOptions::new()
             .create(true)

@@ -1,6 +1,6 @@
 //! Owns opening the store and the broker that the configuration names, and the system's clock.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use anyhow::{Context, bail};
 use broker::{AmqpConfig, Broker};
@@ -8,6 +8,9 @@ use domain::Clock;
 use store::Store;
 
 use crate::{config::Engines, data};
+
+/// How long a statement may take that looks at everything.
+const PATIENCE: Duration = Duration::from_secs(3_600);
 
 /// The system's clock: the one place that asks it.
 #[must_use]
@@ -24,6 +27,19 @@ pub async fn store(engines: &Engines) -> anyhow::Result<Store> {
     match engines {
         Engines::Embedded { data } => embedded_store(data).await,
         Engines::Scaled { database_url, connections, .. } => Ok(Store::postgres(database_url, *connections)?),
+    }
+}
+
+/// The store for work on everything at once, whose statements may take long.
+///
+/// # Errors
+/// When it can't be opened.
+pub async fn patient_store(engines: &Engines) -> anyhow::Result<Store> {
+    match engines {
+        Engines::Embedded { data } => embedded_store(data).await,
+        Engines::Scaled { database_url, connections, .. } => {
+            Ok(Store::postgres_within(database_url, *connections, PATIENCE)?)
+        }
     }
 }
 

@@ -21,8 +21,9 @@ use crate::{
     engines, health, telemetry,
 };
 
-/// How long an orderly end may take.
-const DRAIN: Duration = Duration::from_secs(25);
+/// How long the parts may take to end, and their connections to close: 25 s in all.
+const DRAIN: Duration = Duration::from_secs(22);
+const CLOSE: Duration = Duration::from_secs(3);
 
 /// The tasks of this process, which end together.
 #[derive(Default)]
@@ -77,7 +78,7 @@ impl Parts {
 /// # Errors
 /// When the schema can't be brought up to date.
 pub async fn migrate(settings: Settings) -> anyhow::Result<()> {
-    let store = engines::store(&settings.engines).await?;
+    let store = engines::patient_store(&settings.engines).await?;
     store.migrate().await?;
     let mut tx = store.begin().await?;
     meta::claim_kind(&mut tx, meta::Kind::Real).await?;
@@ -120,7 +121,7 @@ pub async fn worker(settings: Settings) -> anyhow::Result<()> {
         Arc::new(move || {
             let (store, broker) = (store.clone(), broker.clone());
             Box::pin(async move {
-                store.check().await.map_err(|error| format!("store: {error}"))?;
+                store::clock::ready(&store, &engines::clock()).await.map_err(|error| format!("store: {error}"))?;
                 broker.health().await.map_err(|error| format!("broker: {error}"))
             })
         })
@@ -198,9 +199,15 @@ pub fn start_worker(parts: &mut Parts, root_admin: Option<domain::UserId>, store
 /// See [`Parts::run`].
 pub async fn finish(parts: Parts, store: Option<Store>, broker: Broker) -> anyhow::Result<()> {
     let result = parts.run().await;
-    broker.close().await;
-    if let Some(store) = store {
-        store.close().await;
+    let closing = async {
+        broker.close().await;
+        if let Some(store) = store {
+            store.close().await;
+        }
+    };
+    // A connection that was cut silently never closes; everything that was promised is committed by now.
+    if tokio::time::timeout(CLOSE, closing).await.is_err() {
+        error!("connections did not close within {} s", CLOSE.as_secs());
     }
     result
 }

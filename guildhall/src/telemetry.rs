@@ -1,11 +1,14 @@
 //! Owns logs and metrics: how they are written and collected.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, time::Duration};
 
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 use crate::{cli::LogFormat, config::Settings};
+
+/// How often the collected samples are tidied up.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// What every filter ends with, whatever the operator asks for: lapin writes returned messages out whole.
 const DIRECTIVES: &str = "lapin=error";
@@ -27,8 +30,17 @@ pub fn init(settings: &Settings) {
 /// When this process collects them already.
 pub fn metrics() -> anyhow::Result<PrometheusHandle> {
     let seconds = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
-    Ok(PrometheusBuilder::new()
+    let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &seconds)?
         .set_buckets_for_metric(Matcher::Suffix("_commands".into()), &[1.0, 5.0, 20.0, 50.0, 100.0, 200.0, 500.0])?
-        .install_recorder()?)
+        .install_recorder()?;
+    // Without it, samples of a process that nobody scrapes would pile up.
+    let upkeep = metrics.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::time::sleep(UPKEEP).await;
+            upkeep.run_upkeep();
+        }
+    });
+    Ok(metrics)
 }

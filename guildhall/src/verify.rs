@@ -12,7 +12,7 @@ use crate::{config::Settings, engines};
 /// When the store can't be read.
 pub async fn run(settings: &Settings) -> anyhow::Result<ExitCode> {
     engines::must_exist(&settings.engines)?;
-    let store = engines::store(&settings.engines).await?;
+    let store = engines::patient_store(&settings.engines).await?;
     let report = store::verify::run(&store).await.context("the ledger can't be verified")?;
     store.close().await;
     for difference in &report.differences {
