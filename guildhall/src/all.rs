@@ -1,5 +1,7 @@
 //! Owns everything in one process: `guildhall` without a subcommand.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use api::{ApiConfig, Secret};
 use bot::BotConfig;
@@ -21,13 +23,15 @@ use crate::{
 pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let metrics = telemetry::metrics()?;
     let folder = match &settings.engines {
-        Engines::Embedded { data } => Some(DataFolder::open(data)?),
+        // Its lock is held until everything has ended.
+        Engines::Embedded { data } => Some(Arc::new(DataFolder::open(data)?)),
         Engines::Scaled { .. } => None,
     };
     let store = engines::store(&settings.engines).await?;
     if store.engine() == Engine::Sqlite {
         store.migrate().await?;
     }
+    store.check().await?;
     let demo = matches!(settings.discord, Discord::Demo);
     let mut tx = store.begin().await.context("the store can't be used")?;
     meta::claim_kind(&mut tx, if demo { meta::Kind::Demo } else { meta::Kind::Real }).await?;
@@ -72,8 +76,8 @@ pub async fn run(settings: Settings) -> anyhow::Result<()> {
     let bot = bot::Bot::new(config, broker.clone(), engines::clock())?;
     let shutdown = parts.shutdown.clone();
     parts.start("bot", bot.run(shutdown.clone()));
-    if let (Some(demo), Some(folder)) = (&demo, folder) {
-        let demo = demo.clone();
+    if let (Some(demo), Some(folder)) = (&demo, &folder) {
+        let (demo, folder) = (demo.clone(), Arc::clone(folder));
         parts.start("demo", async move { demo.run(&folder, &api_url, &bot_key, shutdown).await });
     }
     let result = parts::finish(parts, Some(store), broker).await;

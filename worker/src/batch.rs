@@ -64,7 +64,7 @@ pub(crate) async fn apply(context: &Context, commands: &[InHand]) -> Result<Vec<
     histogram!("guildhall_batch_commands").record(commands.len() as f64);
     for command in commands {
         let envelope = &command.envelope;
-        tracing::debug!(
+        tracing::info!(
             command.id = %envelope.id,
             command.kind = envelope.command.kind(),
             guild.id = %envelope.guild_id,

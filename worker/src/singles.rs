@@ -111,7 +111,8 @@ async fn activate_ladder(
         let traces = moved.iter().map(|member| (*member, envelope.traceparent.clone())).collect();
         outgoing.extend(write::roles(tx, &moved, &users, &traces, now).await?);
     }
-    tracing::info!(book.id = %book, ladder.version = version, members = standings.len(), "ladder activated");
+    let trace = envelope.traceparent.trace_id();
+    tracing::info!(trace.id = trace, book.id = %book, ladder.version = version, members = standings.len(), "ladder activated");
     Ok(outgoing)
 }
 
