@@ -18,16 +18,16 @@ pub(crate) use define::{definitions, differ};
 pub(crate) use leaderboard::turn_page;
 pub(crate) use review::decide;
 
-use messages::{api::MAX_TEXT, command::VerdictV1};
+use messages::command::VerdictV1;
 
 use crate::{
-    handle::{Ask, Handled},
+    handle::{Ask, Handled, Trouble},
     reply::Reply,
     text,
 };
 
 /// The longest note or reason.
-pub(crate) const TEXT_LIMIT: usize = MAX_TEXT;
+pub(crate) const TEXT_LIMIT: usize = domain::text::MAX;
 
 /// The paths of all commands.
 const PATHS: [&str; 14] = [
@@ -50,6 +50,11 @@ const PATHS: [&str; 14] = [
 /// The path, when it's one of ours; for metrics and logs, which must not hold what others make up.
 pub(crate) fn known(path: &str) -> &'static str {
     PATHS.into_iter().find(|known| *known == path).unwrap_or("unknown")
+}
+
+/// A note or a reason, if it can be taken; `None` when there is none.
+fn plain(text: &str) -> Result<Option<String>, Trouble> {
+    domain::text::note(text).map_err(|error| Trouble::Say(error.to_string()))
 }
 
 /// Answers a command.

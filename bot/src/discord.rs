@@ -3,13 +3,15 @@
 //! serenity's own rate limiter stays on. Bodies are our own JSON, answers are read only for what is needed, so that a
 //! new field of Discord's breaks nothing.
 
+mod limits;
+
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc, Mutex, PoisonError,
+        Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use domain::{ChannelId, GuildId, RoleId, UserId, ids::InteractionId};
@@ -19,8 +21,10 @@ use serenity::{
     all::{ApplicationId, Http, HttpBuilder, HttpError, LightMethod, Request, Route},
     http::Ratelimiter,
 };
+use tokio::time::Instant;
 
 use crate::BotConfig;
+use limits::{Limits, Under};
 
 /// How long a call may take, waiting for rate limits included: serenity itself would retry a 429 for ever.
 pub(crate) const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -78,8 +82,7 @@ impl DiscordError {
 #[derive(Debug, Default)]
 struct State {
     token_refused: AtomicBool,
-    /// No call before this moment: Discord's limit over all routes was hit.
-    paused_until: Mutex<Option<Instant>>,
+    limits: Limits,
 }
 
 /// Discord's REST API. Cheap to clone.
@@ -89,9 +92,19 @@ pub(crate) struct Discord {
     state: Arc<State>,
 }
 
+/// Where the gateway is, and how often it may be connected to.
 #[derive(Deserialize)]
-struct Gateway {
-    url: String,
+pub(crate) struct Gateway {
+    pub(crate) url: String,
+    pub(crate) session_start_limit: StartLimit,
+}
+
+/// How many connections may still be started.
+#[derive(Deserialize)]
+pub(crate) struct StartLimit {
+    pub(crate) remaining: u32,
+    /// When there will be more, in milliseconds.
+    pub(crate) reset_after: u64,
 }
 
 #[derive(Deserialize)]
@@ -120,10 +133,7 @@ impl Discord {
         limiter.set_ratelimit_callback(Box::new(move |limited| {
             let scope = if limited.global { "global" } else { "route" };
             metrics::counter!("guildhall_discord_limited_total", "scope" => scope).increment(1);
-            if limited.global {
-                let until = Instant::now() + limited.timeout;
-                *pausing.paused_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-            }
+            pausing.limits.limited(limited.global, limited.timeout);
         }));
         let http = HttpBuilder::new(&config.token).client(client).ratelimiter(limiter).build();
         Ok(Self { http: Arc::new(http), state })
@@ -143,19 +153,20 @@ impl Discord {
         }
     }
 
-    pub(crate) async fn gateway_url(&self) -> Result<String, DiscordError> {
-        let gateway: Gateway = self.read("gateway", Request::new(Route::Gateway, LightMethod::Get)).await?;
-        Ok(gateway.url)
+    pub(crate) async fn gateway(&self) -> Result<Gateway, DiscordError> {
+        self.read("gateway", Under::route("gateway", ""), Request::new(Route::GatewayBot, LightMethod::Get)).await
     }
 
     pub(crate) async fn commands(&self, application: u64) -> Result<Vec<Value>, DiscordError> {
         let route = Route::Commands { application_id: ApplicationId::new(application) };
-        self.read("list_commands", Request::new(route, LightMethod::Get)).await
+        self.read("list_commands", Under::route("commands", ""), Request::new(route, LightMethod::Get)).await
     }
 
     pub(crate) async fn put_commands(&self, application: u64, commands: &[Value]) -> Result<(), DiscordError> {
         let route = Route::Commands { application_id: ApplicationId::new(application) };
-        self.write("put_commands", Request::new(route, LightMethod::Put), commands).await.map(drop)
+        self.write("put_commands", Under::route("commands", ""), Request::new(route, LightMethod::Put), commands)
+            .await
+            .map(drop)
     }
 
     /// Sends the first response to an interaction.
@@ -168,7 +179,10 @@ impl Discord {
         let route = Route::InteractionResponse { interaction_id: interaction.get().into(), token };
         let body = written(response)?;
         let request = Request::new(route, LightMethod::Post).body(Some(body));
-        let answered = self.call_within(RESPONSE_DEADLINE, "respond", self.request(request)).await.map(drop);
+        let answered = self
+            .call_within(RESPONSE_DEADLINE, "respond", Under::interaction(token), self.request(request))
+            .await
+            .map(drop);
         self.forget(route).await;
         answered
     }
@@ -178,7 +192,9 @@ impl Discord {
         let application_id = ApplicationId::new(application);
         let route = Route::WebhookOriginalInteractionResponse { application_id, token };
         self.forget(route).await;
-        self.write("edit_reply", Request::new(route, LightMethod::Patch), reply).await.map(drop)
+        self.write("edit_reply", Under::interaction(token), Request::new(route, LightMethod::Patch), reply)
+            .await
+            .map(drop)
     }
 
     /// Deletes the first response.
@@ -186,27 +202,32 @@ impl Discord {
         let application_id = ApplicationId::new(application);
         let route = Route::WebhookOriginalInteractionResponse { application_id, token };
         self.forget(route).await;
-        self.call("delete_reply", self.request(Request::new(route, LightMethod::Delete))).await.map(drop)
+        self.call("delete_reply", Under::interaction(token), self.request(Request::new(route, LightMethod::Delete)))
+            .await
+            .map(drop)
     }
 
     /// Adds a message to an interaction.
     pub(crate) async fn follow_up(&self, application: u64, token: &str, reply: &Value) -> Result<(), DiscordError> {
         let route = Route::WebhookFollowupMessages { application_id: ApplicationId::new(application), token };
         self.forget(route).await;
-        self.write("follow_up", Request::new(route, LightMethod::Post), reply).await.map(drop)
+        self.write("follow_up", Under::interaction(token), Request::new(route, LightMethod::Post), reply)
+            .await
+            .map(drop)
     }
 
     /// The roles a member holds.
     pub(crate) async fn member_roles(&self, guild: GuildId, user: UserId) -> Result<BTreeSet<RoleId>, DiscordError> {
         let route = Route::GuildMember { guild_id: guild.get().into(), user_id: user.get().into() };
-        let member: MemberRoles = self.read("get_member", Request::new(route, LightMethod::Get)).await?;
+        let member: MemberRoles =
+            self.read("get_member", Under::route("member", guild), Request::new(route, LightMethod::Get)).await?;
         Ok(member.roles)
     }
 
     /// The roles of a guild.
     pub(crate) async fn guild_roles(&self, guild: GuildId) -> Result<Vec<RoleName>, DiscordError> {
         let route = Route::GuildRoles { guild_id: guild.get().into() };
-        self.read("get_roles", Request::new(route, LightMethod::Get)).await
+        self.read("get_roles", Under::route("guild_roles", guild), Request::new(route, LightMethod::Get)).await
     }
 
     /// Gives a member a role.
@@ -217,8 +238,9 @@ impl Discord {
         role: RoleId,
         reason: &str,
     ) -> Result<(), DiscordError> {
+        let under = Under::route("member_roles", guild);
         let (guild, user, role) = (guild.get().into(), user.get().into(), role.get().into());
-        self.call("add_role", self.http.add_member_role(guild, user, role, Some(reason))).await
+        self.call("add_role", under, self.http.add_member_role(guild, user, role, Some(reason))).await
     }
 
     /// Takes a role from a member.
@@ -229,14 +251,17 @@ impl Discord {
         role: RoleId,
         reason: &str,
     ) -> Result<(), DiscordError> {
+        let under = Under::route("member_roles", guild);
         let (guild, user, role) = (guild.get().into(), user.get().into(), role.get().into());
-        self.call("remove_role", self.http.remove_member_role(guild, user, role, Some(reason))).await
+        self.call("remove_role", under, self.http.remove_member_role(guild, user, role, Some(reason))).await
     }
 
     /// Sends a message and returns its id.
     pub(crate) async fn send(&self, channel: ChannelId, message: &Value) -> Result<String, DiscordError> {
         let route = Route::ChannelMessages { channel_id: channel.get().into() };
-        let body = self.write("send_message", Request::new(route, LightMethod::Post), message).await?;
+        let body = self
+            .write("send_message", Under::route("messages", channel), Request::new(route, LightMethod::Post), message)
+            .await?;
         let sent: Sent = decoded(&body)?;
         Ok(sent.id)
     }
@@ -249,17 +274,23 @@ impl Discord {
         }
     }
 
-    async fn read<T: DeserializeOwned>(&self, name: &'static str, request: Request<'_>) -> Result<T, DiscordError> {
-        decoded(&self.call(name, self.request(request)).await?)
+    async fn read<T: DeserializeOwned>(
+        &self,
+        name: &'static str,
+        under: Under,
+        request: Request<'_>,
+    ) -> Result<T, DiscordError> {
+        decoded(&self.call(name, under, self.request(request)).await?)
     }
 
     async fn write<B: Serialize + ?Sized>(
         &self,
         name: &'static str,
+        under: Under,
         request: Request<'_>,
         body: &B,
     ) -> Result<Vec<u8>, DiscordError> {
-        self.call(name, self.request(request.body(Some(written(body)?)))).await
+        self.call(name, under, self.request(request.body(Some(written(body)?)))).await
     }
 
     async fn request(&self, request: Request<'_>) -> Result<Vec<u8>, serenity::Error> {
@@ -269,9 +300,10 @@ impl Discord {
     async fn call<T>(
         &self,
         name: &'static str,
+        under: Under,
         call: impl Future<Output = Result<T, serenity::Error>>,
     ) -> Result<T, DiscordError> {
-        self.call_within(CALL_DEADLINE, name, call).await
+        self.call_within(CALL_DEADLINE, name, under, call).await
     }
 
     /// Makes one call within its deadline.
@@ -279,21 +311,15 @@ impl Discord {
         &self,
         deadline: Duration,
         name: &'static str,
+        under: Under,
         call: impl Future<Output = Result<T, serenity::Error>>,
     ) -> Result<T, DiscordError> {
         if self.token_refused() {
             return Err(DiscordError::TokenRefused);
         }
-        let pause = *self.state.paused_until.lock().unwrap_or_else(PoisonError::into_inner);
-        let capped = async {
-            if let Some(until) = pause {
-                tokio::time::sleep_until(until.into()).await;
-            }
-            call.await
-        };
-        let result = match tokio::time::timeout(deadline, capped).await {
+        let result = match self.state.limits.within(under, Instant::now() + deadline, call).await {
             Ok(result) => result.map_err(meaning),
-            Err(_) => Err(DiscordError::Unavailable(format!("no answer within {} s", deadline.as_secs()))),
+            Err(why) => Err(DiscordError::Unavailable(why.into())),
         };
         let status = match &result {
             Ok(_) => "ok".to_owned(),

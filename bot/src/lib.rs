@@ -3,8 +3,8 @@
 //! It speaks no SQL and keeps no state that matters. Interactions become commands on the broker (points) or calls to
 //! the API (everything else); events become edited replies, roles and messages.
 
+mod answer;
 mod autocomplete;
-mod backoff;
 mod commands;
 mod components;
 mod config;
@@ -36,13 +36,13 @@ pub use config::BotConfig;
 pub use health::BotHealth;
 
 use crate::{
-    autocomplete::Lookup, consumers::Cx, discord::Discord, events::Ears, gateway::Gateway, handle::Deps,
-    publish::Publisher, runner::Runner,
+    answer::Answers, autocomplete::Lookup, consumers::Cx, discord::Discord, events::Ears, gateway::Gateway,
+    handle::Deps, publish::Publisher, runner::Runner,
 };
 
 /// What every log filter has to end with. serenity's spans, at level INFO, hold whole events and requests: what
-/// members write, and the tokens of interactions.
-pub const LOG_DIRECTIVES: &str = "serenity=warn";
+/// members write, and the tokens of interactions; and it warns of an event that it can't read with all of it.
+pub const LOG_DIRECTIVES: &str = "serenity=warn,serenity::gateway::ws=error";
 
 /// How long answers under way may take after a shutdown.
 const DRAIN: Duration = Duration::from_secs(8);
@@ -89,14 +89,16 @@ impl Bot {
             lookup: Arc::new(Lookup::default()),
             guild_filter: self.config.guild_filter.clone().map(Arc::new),
         };
-        let runner = Runner::new(deps, discord.clone(), publisher.clone());
-        let ears = Ears::new(publisher.clone(), tasks.clone(), ending.clone());
-        let gateway = Gateway { config: self.config, runner, ears, tasks: tasks.clone(), connected };
+        let answers = Answers { discord: discord.clone(), clock: self.clock.clone(), shutdown: ending.clone() };
+        let runner = Runner::new(deps, publisher.clone(), answers);
+        let ears = Ears::new(publisher.clone());
+        let gateway = Gateway { config: self.config, runner, ears: ears.clone(), tasks: tasks.clone(), connected };
         let cx = Cx { api, discord, publisher, clock: self.clock, shutdown: ending.clone() };
-        let (kept, consumed) =
-            tokio::join!(async { gateway.keep(ending.clone()).await.inspect_err(|_| ending.cancel()) }, async {
-                consumers::run(&broker, cx, ending.clone()).await.inspect_err(|_| ending.cancel())
-            },);
+        let (kept, consumed, ()) = tokio::join!(
+            async { gateway.keep(ending.clone()).await.inspect_err(|_| ending.cancel()) },
+            async { consumers::run(&broker, cx, ending.clone()).await.inspect_err(|_| ending.cancel()) },
+            ears.tell(ending.clone()),
+        );
         tasks.close();
         if tokio::time::timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!(left = tasks.len(), "the bot ends with answers under way");

@@ -1,9 +1,9 @@
 //! Owns how commands reach the broker, and what the caller is told when that isn't certain. The only place, with
 //! the consumers, that knows the broker.
 
-use broker::{Broker, Message, PublishError};
+use broker::{Backoff, Broker, Message, PublishError};
 use client::Client;
-use domain::{Clock, CommandId, GuildId, Timestamp};
+use domain::{Clock, CommandId, GuildId};
 use messages::{
     command::{ActorRef, Command, CommandEnvelope, Via},
     trace::TraceParent,
@@ -11,9 +11,7 @@ use messages::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
-    backoff::Backoff,
-    discord::Discord,
-    interaction::{Invocation, Token},
+    answer::{Answers, Caller, Place},
     reply::Reply,
     text,
 };
@@ -45,41 +43,34 @@ impl Publisher {
 
     /// Publishes a command that an interaction waits for. Taken: its outcome will edit the reply. Not taken: the
     /// caller is told. Unknown: the caller is told so, and the same command is repeated until it's known.
-    pub(crate) async fn publish_for(&self, envelope: &CommandEnvelope, discord: &Discord, invocation: &Invocation) {
-        let Some(message) = message(envelope) else {
-            return tell(discord, invocation.application, &invocation.token, text::NOT_TAKEN).await;
-        };
+    pub(crate) async fn publish_for(&self, envelope: &CommandEnvelope, answers: &Answers, caller: Caller) {
+        let Some(message) = message(envelope) else { return tell(answers, &caller, text::NOT_TAKEN).await };
         match self.broker.publish(&message).await {
             Ok(()) => {}
             Err(PublishError::Refused(why)) => {
                 tracing::warn!(guild.id = %envelope.guild_id, command.id = %envelope.id, why, "a command was not taken");
-                tell(discord, invocation.application, &invocation.token, text::NOT_TAKEN).await;
+                tell(answers, &caller, text::NOT_TAKEN).await;
             }
             Err(PublishError::Unknown(why)) => {
                 tracing::warn!(
                     guild.id = %envelope.guild_id, command.id = %envelope.id, why,
                     "it's unknown whether a command was taken; repeating it"
                 );
-                let repeat = Repeat {
-                    message,
-                    guild: envelope.guild_id,
-                    application: invocation.application,
-                    token: invocation.token.clone(),
-                    until: invocation.expires_at(),
-                };
-                self.tasks.spawn(self.clone().repeat(repeat, discord.clone()));
+                let repeat = Repeat { message, guild: envelope.guild_id, caller };
+                self.tasks.spawn(self.clone().repeat(repeat, answers.clone()));
             }
         }
     }
 
-    async fn repeat(self, repeat: Repeat, discord: Discord) {
-        tell(&discord, repeat.application, &repeat.token, text::STILL_WORKING).await;
+    async fn repeat(self, repeat: Repeat, answers: Answers) {
+        answers.mention(&repeat.caller, &Reply::private(text::STILL_WORKING)).await;
         let mut backoff = Backoff::nearby();
         while backoff.pause(&self.shutdown).await {
             match self.broker.publish(&repeat.message).await {
-                Ok(()) => return self.show_outcome(&repeat, &discord).await,
+                Ok(()) => return self.show_outcome(&repeat, &answers).await,
                 // This try surely wasn't taken, but the first may have been: only a confirm makes it certain.
-                Err(PublishError::Refused(_) | PublishError::Unknown(_)) if self.clock.now() < repeat.until => {}
+                Err(PublishError::Refused(_) | PublishError::Unknown(_))
+                    if self.clock.now() < repeat.caller.until() => {}
                 Err(error) => {
                     tracing::error!(
                         guild.id = %repeat.guild, command.id = %repeat.message.id, %error,
@@ -89,17 +80,17 @@ impl Publisher {
                 }
             }
         }
-        tell(&discord, repeat.application, &repeat.token, text::GAVE_UP).await;
+        tell(&answers, &repeat.caller, text::GAVE_UP).await;
     }
 
     /// The first try may have been taken, and its outcome shown, before "still working" was written over it. So the
     /// outcome is asked for as well.
-    async fn show_outcome(&self, repeat: &Repeat, discord: &Discord) {
+    async fn show_outcome(&self, repeat: &Repeat, answers: &Answers) {
         let api = self.api.guild(repeat.guild);
         let mut backoff = Backoff::nearby();
-        while backoff.pause(&self.shutdown).await && self.clock.now() < repeat.until {
+        while backoff.pause(&self.shutdown).await && self.clock.now() < repeat.caller.until() {
             if let Ok(outcome) = api.outcome(CommandId::new(repeat.message.id)).await {
-                return tell(discord, repeat.application, &repeat.token, &text::outcome(&outcome)).await;
+                return tell(answers, &repeat.caller, &text::outcome(&outcome)).await;
             }
         }
     }
@@ -114,6 +105,14 @@ impl Publisher {
     ) -> CommandEnvelope {
         let actor = ActorRef { user_id: None, via: Via::System };
         CommandEnvelope { id, guild_id, actor, accepted_at: self.clock.now(), traceparent, reply: None, command }
+    }
+
+    /// Publishes once; `Ok` when it's certain that the command was taken.
+    pub(crate) async fn publish(&self, envelope: &CommandEnvelope) -> Result<(), PublishError> {
+        match message(envelope) {
+            Some(message) => self.broker.publish(&message).await,
+            None => Err(PublishError::Refused("it can't be written".into())),
+        }
     }
 
     /// Publishes until it's certain that the command was taken.
@@ -133,16 +132,6 @@ impl Publisher {
         }
     }
 
-    /// The same in the background, for what no message waits for.
-    pub(crate) fn publish_soon(&self, envelope: CommandEnvelope) {
-        let publisher = self.clone();
-        self.tasks.spawn(async move {
-            if publisher.publish_surely(&envelope).await.is_err() {
-                tracing::warn!(guild.id = %envelope.guild_id, command.id = %envelope.id, "a shutdown lost a command");
-            }
-        });
-    }
-
     pub(crate) fn clock(&self) -> &Clock {
         &self.clock
     }
@@ -152,9 +141,7 @@ impl Publisher {
 struct Repeat {
     message: Message,
     guild: GuildId,
-    application: u64,
-    token: Token,
-    until: Timestamp,
+    caller: Caller,
 }
 
 /// A command as the broker carries it.
@@ -173,9 +160,6 @@ fn message(envelope: &CommandEnvelope) -> Option<Message> {
     }
 }
 
-async fn tell(discord: &Discord, application: u64, token: &Token, content: &str) {
-    let reply = Reply::private(content).to_json();
-    if let Err(error) = discord.edit_reply(application, &token.0, &reply).await {
-        tracing::warn!(%error, "a caller can't be told what became of their command");
-    }
+async fn tell(answers: &Answers, caller: &Caller, content: &str) {
+    answers.show(caller, Place::First, &Reply::private(content)).await;
 }

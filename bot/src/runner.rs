@@ -8,11 +8,12 @@ use tokio::sync::Semaphore;
 use tracing::Instrument;
 
 use crate::{
+    answer::{Answers, Caller, Place},
     discord::{Discord, DiscordError, code},
     handle::{self, Deps, Handled, Then},
     interaction::Invocation,
     publish::Publisher,
-    reply::{First, Reply},
+    reply::First,
 };
 
 /// Interactions in hand at once.
@@ -25,13 +26,14 @@ const TURN: Duration = Duration::from_millis(2_500);
 pub(crate) struct Runner {
     pub(crate) deps: Deps,
     pub(crate) discord: Discord,
-    pub(crate) publisher: Publisher,
+    publisher: Publisher,
+    answers: Answers,
     turns: Arc<Semaphore>,
 }
 
 impl Runner {
-    pub(crate) fn new(deps: Deps, discord: Discord, publisher: Publisher) -> Self {
-        Self { deps, discord, publisher, turns: Arc::new(Semaphore::new(AT_ONCE)) }
+    pub(crate) fn new(deps: Deps, publisher: Publisher, answers: Answers) -> Self {
+        Self { deps, discord: answers.discord.clone(), publisher, answers, turns: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 
     /// Answers an interaction to its end.
@@ -80,32 +82,19 @@ impl Runner {
         let Some(then) = then else { return "answered" };
         match then.await {
             Then::Publish(envelope) => {
-                self.publisher.publish_for(&envelope, &self.discord, &invocation).await;
+                self.publisher.publish_for(&envelope, &self.answers, Caller::of(&invocation)).await;
                 "published"
             }
-            Then::Edit(reply) => match self.show(&invocation, &first, &reply).await {
-                Ok(()) => "answered",
-                Err(error) => {
-                    tracing::warn!(%error, "a caller can't be shown their answer");
-                    "unanswered"
-                }
-            },
-        }
-    }
-
-    /// Shows the answer in the place the first response made for it. What only the caller may see never takes a place
-    /// that everybody sees.
-    async fn show(&self, invocation: &Invocation, first: &First, reply: &Reply) -> Result<(), DiscordError> {
-        let (application, token) = (invocation.application, invocation.token.0.as_str());
-        match first {
-            First::Defer { private: false } if reply.private => {
-                self.discord.delete_reply(application, token).await?;
-                self.discord.follow_up(application, token, &reply.to_new_json()).await
+            Then::Edit(reply) => {
+                // What only the caller may see never takes a place that everybody sees.
+                let place = match first {
+                    First::Defer { private: false } if reply.private => Place::InsteadOfFirst,
+                    First::Acknowledge if reply.private => Place::New,
+                    _ => Place::First,
+                };
+                let shown = self.answers.show(&Caller::of(&invocation), place, &reply).await;
+                if shown { "answered" } else { "unanswered" }
             }
-            First::Acknowledge if reply.private => {
-                self.discord.follow_up(application, token, &reply.to_new_json()).await
-            }
-            _ => self.discord.edit_reply(application, token, &reply.to_json()).await,
         }
     }
 }

@@ -39,10 +39,14 @@ pub(crate) const BAD_NUMBER: &str = "A season's or rank's number has to be betwe
 pub(crate) const REFUSE_TITLE: &str = "Refuse the submission";
 pub(crate) const REFUSE_LABEL: &str = "Why? The member reads this.";
 
-/// Text that people typed, so that it shows as it was typed: markdown, mentions and line breaks do nothing.
+/// Text that people typed, so that it shows as it was typed: markdown, mentions and line breaks do nothing, and what
+/// would garble the rest is left out.
 pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
+        if domain::text::spoils(c) {
+            continue;
+        }
         if c.is_control() {
             escaped.push(' ');
         } else {
@@ -157,6 +161,7 @@ mod tests {
             ("@everyone <@1>", r"\@everyone \<\@1\>"),
             ("[x](https://evil)", r"\[x\]\(https\://evil\)"),
             ("a\n# b", r"a \# b"),
+            ("gold\u{202E}\0 ore", "gold ore"),
             ("`code` ||spoiler|| ~~no~~", r"\`code\` \|\|spoiler\|\| \~\~no\~\~"),
             (r"back\slash", r"back\\slash"),
             ("Ærø 🛡️", "Ærø 🛡️"),

@@ -3,7 +3,6 @@
 use domain::SubmissionId;
 use messages::command::{Command, CommandEnvelope, ReviewV1, VerdictV1};
 
-use super::TEXT_LIMIT;
 use crate::{
     components,
     handle::{Ask, Handled, Trouble},
@@ -27,10 +26,8 @@ pub(super) fn refusal(ask: &Ask) -> Result<VerdictV1, Trouble> {
 }
 
 fn refuse(reason: &str) -> Result<VerdictV1, Trouble> {
-    match reason.trim() {
-        "" => Err(Trouble::Say(text::REASON_NEEDED.into())),
-        reason => Ok(VerdictV1::Refuse { reason: text::clip(reason, TEXT_LIMIT) }),
-    }
+    let reason = super::plain(reason)?.ok_or_else(|| Trouble::Say(text::REASON_NEEDED.into()))?;
+    Ok(VerdictV1::Refuse { reason })
 }
 
 /// The decision by button or form: `reason` is `None` to approve.

@@ -3,14 +3,12 @@
 use domain::SubmissionId;
 use messages::command::{Command, CommandEnvelope, SubmitV1};
 
-use super::{TEXT_LIMIT, resolve};
-use crate::{
-    handle::{Ask, Trouble},
-    text,
-};
+use super::resolve;
+use crate::handle::{Ask, Trouble};
 
 /// The command. What was picked from the list needs no question to the API, so that handing in works without it.
 pub(super) async fn command(ask: Ask) -> Result<CommandEnvelope, Trouble> {
+    let note = super::plain(ask.options.text("note").unwrap_or_default())?;
     let item_id = resolve::item(&ask.api(), ask.options.text("item").unwrap_or_default()).await?;
     let submit = SubmitV1 {
         submission_id: SubmissionId::derived(ask.command_id().uuid(), "submission"),
@@ -18,7 +16,7 @@ pub(super) async fn command(ask: Ask) -> Result<CommandEnvelope, Trouble> {
         user_id: ask.options.user("member").unwrap_or(ask.user),
         item_id,
         quantity: ask.options.integer("quantity").unwrap_or_default(),
-        note: ask.options.text("note").map(|note| text::clip(note, TEXT_LIMIT)),
+        note,
     };
     Ok(ask.command(Command::Submit(submit)))
 }

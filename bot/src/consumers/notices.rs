@@ -1,44 +1,38 @@
 //! `bot.messages`: notices, sent to their channels. At least once; a nonce keeps a quick repeat from doubling.
 
 use broker::Outcome;
-use domain::{EffectId, GuildId};
-use messages::{
-    effect::{Desired, EffectOrder, EffectReport, EffectResult, ParkReason},
-    event::{EffectWantedV1, Event, EventEnvelope},
-    trace::TraceParent,
-};
+use domain::EffectId;
+use messages::effect::{Desired, EffectOrder, EffectReport, ParkReason};
 use serde_json::json;
 
-use super::{Consumer, Cx, misplaced, parked};
-use crate::{discord::code, text};
+use super::{
+    Cx, Halt, answered,
+    effect::{Effects, Job, Kind, done, parked},
+};
+use crate::{
+    discord::{Discord, code},
+    text,
+};
+
+/// The kind of effect.
+pub(super) struct Notices(Discord);
 
 /// The consumer.
-pub(super) struct Notices(pub(super) Cx);
-
-impl Consumer for Notices {
-    async fn consume(&self, envelope: EventEnvelope, _: u32) -> Outcome {
-        match envelope.event {
-            Event::EffectWanted(wanted) => {
-                self.send(envelope.guild_id, &wanted, &envelope.traceparent).await.unwrap_or_else(|outcome| outcome)
-            }
-            other => misplaced(&other),
-        }
-    }
+pub(super) fn consumer(cx: Cx) -> Effects<Notices> {
+    let notices = Notices(cx.discord.clone());
+    Effects::new(cx, notices)
 }
 
-impl Notices {
-    async fn send(&self, guild: GuildId, wanted: &EffectWantedV1, trace: &TraceParent) -> Result<Outcome, Outcome> {
-        let order = self.0.order(guild, wanted, trace).await?;
-        let EffectOrder { id, version, desired: Desired::Message { channel_id, notice }, .. } = order else {
-            return Ok(Outcome::Reject { why: "the effect is not a message".into() });
+impl Kind for Notices {
+    async fn attempt(&self, order: EffectOrder, _: &mut Job<'_>) -> Result<EffectReport, Halt> {
+        let Desired::Message { channel_id, notice } = &order.desired else {
+            return Err(Outcome::Reject { why: "the effect is not a message".into() }.into());
         };
-        let mut message = text::notice(&notice).to_json();
-        message["nonce"] = json!(nonce(id));
+        let mut message = text::notice(notice).to_json();
+        message["nonce"] = json!(nonce(order.id));
         message["enforce_nonce"] = json!(true);
-        let report = match self.0.asking(|| self.0.discord.send(channel_id, &message)).await? {
-            Ok(external) => {
-                EffectReport { effect_id: id, version, result: EffectResult::Done { external_id: Some(external) } }
-            }
+        Ok(match answered(self.0.send(*channel_id, &message).await)? {
+            Ok(external) => done(&order, Some(external)),
             Err(refusal) => {
                 let reason = match refusal.code {
                     code::UNKNOWN_CHANNEL => ParkReason::UnknownChannel,
@@ -47,10 +41,9 @@ impl Notices {
                     }
                     _ => ParkReason::Refused,
                 };
-                parked(id, version, reason, format!("channel {channel_id}: {}", refusal.message))
+                parked(&order, reason, format!("channel {channel_id}: {}", refusal.message))
             }
-        };
-        Ok(self.0.report(guild, trace, report).await)
+        })
     }
 }
 

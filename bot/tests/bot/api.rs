@@ -35,6 +35,8 @@ struct Stub {
     /// Status and body for the next calls, as many times.
     faults: Vec<(u16, String)>,
     slow: Option<Duration>,
+    /// Paths that answer 500 until healed.
+    broken: Vec<String>,
 }
 
 impl Api {
@@ -75,6 +77,15 @@ impl Api {
         self.state.lock().unwrap().faults = vec![(status, body.to_owned()); times];
     }
 
+    /// Calls to this path get 500 until [`Api::heal`].
+    pub fn fail_on(&self, path: &str) {
+        self.state.lock().unwrap().broken.push(path.to_owned());
+    }
+
+    pub fn heal(&self) {
+        self.state.lock().unwrap().broken.clear();
+    }
+
     pub fn slow_down(&self, by: Option<Duration>) {
         self.state.lock().unwrap().slow = by;
     }
@@ -95,7 +106,9 @@ async fn record(State(api): State<Api>, request: Request, next: Next) -> Respons
         let mut state = api.state.lock().unwrap();
         let call = format!("{} {}", request.method(), request.uri().path());
         state.asked.push((call, request.headers().clone()));
-        (state.faults.pop(), state.slow)
+        let broken = state.broken.iter().any(|path| request.uri().path().ends_with(path));
+        let fault = if broken { Some((500, "{}".to_owned())) } else { state.faults.pop() };
+        (fault, state.slow)
     };
     if let Some(by) = slow {
         tokio::time::sleep(by).await;

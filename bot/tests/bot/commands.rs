@@ -159,6 +159,54 @@ async fn nobody_is_left_hanging_when_the_api_fails() {
 }
 
 #[tokio::test]
+async fn an_answer_is_tried_until_discord_shows_it() {
+    let mut stage = Stage::ready().await;
+    let original = "/webhooks/*/*/messages/@original";
+    let patch = |status| Fault::status("PATCH", original, status).times(2);
+    stage.sim.add_fault(patch(503)).await.unwrap();
+    stage.sim.add_fault(Fault::disconnect("PATCH", original)).await.unwrap();
+    let me = stage.sim.run_command(Demo::GUILD, Demo::BRAM, Demo::HALL, "me", json!({})).await.unwrap();
+    me.patience(PATIENCE).reply_containing("150 points").await.unwrap();
+
+    // The placeholder is gone, though nobody heard it.
+    stage.sim.add_fault(Fault::answer_lost("DELETE", original)).await.unwrap();
+    stage.sim.add_fault(Fault::status("POST", "/webhooks/*/*", 500)).await.unwrap();
+    let options = json!({"season": "spring"});
+    let board = stage.sim.run_command(Demo::GUILD, Demo::ADA, Demo::HALL, "leaderboard", options).await.unwrap();
+    let answer = board.patience(PATIENCE).followup(0).await.unwrap();
+    assert!(answer.ephemeral && answer.content.contains("no such season"), "{answer:?}");
+
+    // The worker's answer, too, and one that fails keeps no other back.
+    let submit = async || {
+        let options = json!({"item": api::ORE.to_string(), "quantity": 3});
+        stage.sim.run_command(Demo::GUILD, Demo::BRAM, Demo::HALL, "submit", options).await.unwrap()
+    };
+    let (first, second) = (submit().await, submit().await);
+    let commands = [stage.next_command().await, stage.next_command().await];
+    stage.sim.add_fault(patch(502)).await.unwrap();
+    for command in &commands {
+        stage.outcome_of(command, counted()).await;
+    }
+    for submit in [first, second] {
+        submit.patience(PATIENCE).reply_containing("counts **150 points**").await.unwrap();
+    }
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_note_that_cannot_be_read_is_not_sent() {
+    let mut stage = Stage::ready().await;
+    let options = json!({"item": api::ORE.to_string(), "quantity": 3, "note": "gold\u{202E}dlog"});
+    let submit = stage.sim.run_command(Demo::GUILD, Demo::BRAM, Demo::HALL, "submit", options).await.unwrap();
+    submit.reply_containing("❌ That text holds control characters").await.unwrap();
+    let options = json!({"submission": format!("{}:1", uuid::Uuid::nil()), "reason": "no\u{2066}"});
+    let refuse = stage.sim.run_command(Demo::GUILD, Demo::ADA, Demo::HALL, "review refuse", options).await.unwrap();
+    refuse.reply_containing("❌ That text holds control characters").await.unwrap();
+    stage.no_command().await;
+    stage.end().await;
+}
+
+#[tokio::test]
 async fn a_leaderboard_turns_its_pages_after_a_restart_too() {
     let mut stage = Stage::ready().await;
     let board = stage.sim.run_command(Demo::GUILD, Demo::BRAM, Demo::HALL, "leaderboard", json!({})).await.unwrap();

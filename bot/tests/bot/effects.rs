@@ -1,16 +1,19 @@
 //! What was decided is brought to Discord: roles and notices.
 
-use discord_sim::{ChannelPatch, Demo, Fault, RolePatch};
-use domain::{ChannelId, Points, SubmissionId};
+use std::time::Duration;
+
+use broker::EmbeddedConfig;
+use discord_sim::{ChannelPatch, Demo, Fault, RolePatch, SimConfig, World};
+use domain::{ChannelId, CommandId, Points, SubmissionId};
 use messages::{
     command::{Command, RefreshEffectsV1, ReviewV1, VerdictV1, Via},
-    effect::{Desired, EffectKind, EffectResult, EffectState, Notice, ParkReason},
+    effect::{Desired, EffectKind, EffectOrder, EffectReport, EffectResult, EffectState, Notice, ParkReason},
     topology::Queue,
 };
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use crate::stage::{Stage, counted, effect, guild, roles, user};
+use crate::stage::{PATIENCE, QUIET, Stage, counted, effect, guild, role_set, roles, user};
 
 const ROLE_ROUTE: &str = "/guilds/{}/members/{}/roles/{}";
 
@@ -39,21 +42,159 @@ async fn roles_are_brought_into_line_and_only_ours_are_touched() {
     assert_eq!(stage.calls("PUT", ROLE_ROUTE).await, first);
 
     // Fallen below: only what was ours goes.
-    stage.want(effect(1), 2, roles(Demo::BRAM, &[Demo::ROOKIE], &[Demo::VETERAN])).await;
+    stage.want(effect(1), 2, roles(Demo::BRAM, &[Demo::ROOKIE], &[Demo::ROOKIE, Demo::VETERAN])).await;
     assert_eq!(stage.next_report().await.version, 2);
     assert_eq!(stage.sim.member(Demo::GUILD, Demo::BRAM).await.unwrap().role_names(), ["Champion", "Rookie"]);
 
-    // What is done already is left alone.
-    let done = messages::effect::EffectOrder {
-        id: effect(1),
-        guild_id: guild(),
-        version: 2,
-        state: EffectState::Done,
-        desired: roles(Demo::BRAM, &[], &[Demo::ROOKIE]),
-    };
-    stage.api.order(done);
-    stage.hint(effect(1), 2, EffectKind::Roles).await;
+    // What is settled already is left alone.
+    for state in [EffectState::Done, EffectState::Parked, EffectState::Dead] {
+        let desired = roles(Demo::BRAM, &[], &[Demo::ROOKIE]);
+        stage.api.order(EffectOrder { id: effect(1), guild_id: guild(), version: 2, state, desired });
+        stage.hint(effect(1), 2, EffectKind::Roles).await;
+    }
     stage.no_command().await;
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn what_is_given_is_said_before() {
+    let mut stage = Stage::ready().await;
+    stage.sim.give_role(Demo::GUILD, Demo::BRAM, Demo::ROOKIE).await.unwrap();
+    let route = "/guilds/*/members/*/roles/*";
+    stage.sim.add_fault(Fault::status("PUT", route, 503).times(2)).await.unwrap();
+    let wanted = roles(Demo::BRAM, &[Demo::ROOKIE, Demo::VETERAN], &[]);
+    stage.want(effect(1), 3, wanted).await;
+    // Once, and the role the member held before is not among them.
+    let said = stage.next_command().await;
+    assert!(stage.sim.role_changes().await.unwrap().iter().all(|change| !change.by_bot), "nothing is given yet");
+    let veteran = role_set(&[Demo::VETERAN]);
+    assert_eq!(said.id, CommandId::of_deed(&format!("giving:{}:3:{}", effect(1), Demo::VETERAN)));
+    let giving = EffectReport { effect_id: effect(1), version: 3, result: EffectResult::Giving { roles: veteran } };
+    assert_eq!(said.command, Command::ReportEffect(giving));
+    let Command::ReportEffect(report) = stage.next_command().await.command else { panic!("a report was expected") };
+    assert_eq!(report.result, EffectResult::Done { external_id: None });
+    // Nothing to give, nothing to say.
+    stage.want(effect(1), 4, roles(Demo::BRAM, &[Demo::ROOKIE], &[Demo::VETERAN])).await;
+    let Command::ReportEffect(report) = stage.next_command().await.command else { panic!("a report was expected") };
+    assert_eq!(report.result, EffectResult::Done { external_id: None });
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn roles_that_cannot_be_said_are_not_given() {
+    // Room for the event alone.
+    let queue = EmbeddedConfig { capacity: 1, ..EmbeddedConfig::default() };
+    let mut stage = Stage::set_with(SimConfig::new(World::demo()), queue).await;
+    stage.sim.wait_for_bot(PATIENCE).await.unwrap();
+    stage.expect_refresh().await;
+    tokio::time::sleep(QUIET).await;
+    stage.want(effect(1), 1, roles(Demo::BRAM, &[Demo::ROOKIE], &[])).await;
+    tokio::time::sleep(QUIET).await;
+    assert!(stage.calls("GET", "/guilds/{}/members/{}").await > 0);
+    assert_eq!(stage.calls("PUT", ROLE_ROUTE).await, 0);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn an_effect_that_fails_for_long_holds_nothing_up_and_is_left() {
+    let mut stage = Stage::ready().await;
+    for n in 1..=3 {
+        stage.api.fail_on(&format!("/effects/{}", effect(n)));
+        for _ in 0..5 {
+            stage.want(effect(n), 1, roles(Demo::CLEO, &[Demo::ROOKIE], &[])).await;
+        }
+    }
+    stage.want(effect(9), 1, roles(Demo::BRAM, &[Demo::ROOKIE], &[])).await;
+    let report = tokio::time::timeout(Duration::from_secs(5), stage.next_report()).await.unwrap();
+    assert_eq!(report.effect_id, effect(9));
+    // It is not dead: the row waits, and the worker reminds of it.
+    let left = async {
+        loop {
+            let depth = stage.broker.depth(Queue::BotRoles).await.unwrap();
+            assert_eq!((depth.retry, depth.dead), (0, 0));
+            if depth.ready == 0 && depth.unacked == Some(0) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(40), left).await.unwrap();
+    stage.api.heal();
+    stage.hint(effect(1), 1, EffectKind::Roles).await;
+    assert_eq!(stage.next_report().await.effect_id, effect(1));
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_limit_longer_than_a_call_may_take_is_kept() {
+    let mut stage = Stage::ready().await;
+    stage.sim.add_fault(Fault::rate_limit("PUT", "/guilds/*/members/*/roles/*", 15.0)).await.unwrap();
+    for n in 1..=2 {
+        stage.want(effect(n), 1, roles(Demo::BRAM, &[Demo::ROOKIE], &[])).await;
+    }
+    for _ in 1..=2 {
+        let report = stage.next_report().await;
+        assert!(matches!(report.result, EffectResult::Done { .. }));
+    }
+    assert_eq!(stage.sim.member(Demo::GUILD, Demo::BRAM).await.unwrap().role_names(), ["Rookie"]);
+    let early = discord_sim::too_early(&stage.sim.requests(0).await.unwrap());
+    assert!(early.is_empty(), "{early:#?}");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_limit_over_all_routes_is_kept_and_spares_interactions() {
+    let mut stage = Stage::ready().await;
+    stage.sim.add_fault(Fault::global_rate_limit("PUT", "/guilds/*/members/*/roles/*", 4.0)).await.unwrap();
+    for n in 1..=3 {
+        stage.want(effect(n), 1, roles(Demo::BRAM, &[Demo::ROOKIE, Demo::VETERAN], &[])).await;
+    }
+    while stage.calls("PUT", ROLE_ROUTE).await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let began = std::time::Instant::now();
+    let me = stage.sim.run_command(Demo::GUILD, Demo::BRAM, Demo::HALL, "me", json!({})).await.unwrap();
+    me.reply_containing("150 points").await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+    for _ in 1..=3 {
+        assert!(matches!(stage.next_report().await.result, EffectResult::Done { .. }));
+    }
+    let early = discord_sim::too_early(&stage.sim.requests(0).await.unwrap());
+    assert!(early.is_empty(), "{early:#?}");
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn a_shutdown_waits_for_one_call_and_no_more() {
+    let mut stage = Stage::ready().await;
+    stage.sim.add_fault(Fault::hang("PUT", "/guilds/*/members/*/roles/*", 5_000).times(3)).await.unwrap();
+    stage.want(effect(1), 1, roles(Demo::BRAM, &[Demo::ROOKIE, Demo::VETERAN, Demo::CHAMPION], &[])).await;
+    // Said just before the first is given.
+    stage.next_command().await;
+    let began = std::time::Instant::now();
+    stage.end().await;
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_is_wanted_meanwhile_is_what_is_done() {
+    let mut stage = Stage::ready().await;
+    let route = "/guilds/*/members/*/roles/*";
+    stage.sim.add_fault(Fault::status("PUT", route, 503).forever()).await.unwrap();
+    stage.want(effect(1), 1, roles(Demo::BRAM, &[Demo::VETERAN], &[])).await;
+    stage.next_command().await;
+    let desired = roles(Demo::BRAM, &[Demo::ROOKIE], &[]);
+    let order = EffectOrder { id: effect(1), guild_id: guild(), version: 2, state: EffectState::Waiting, desired };
+    stage.api.order(order);
+    let path = format!("/effects/{}", effect(1));
+    let before = stage.api.asked(&path).len();
+    while stage.api.asked(&path).len() == before {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    stage.sim.clear_faults().await.unwrap();
+    let report = stage.next_report().await;
+    assert_eq!((report.version, report.result), (2, EffectResult::Done { external_id: None }));
+    assert_eq!(stage.sim.member(Demo::GUILD, Demo::BRAM).await.unwrap().role_names(), ["Rookie"]);
     stage.end().await;
 }
 
@@ -68,7 +209,7 @@ async fn what_is_in_the_way_is_reported_and_keeps_nothing_else_back() {
 
     let parked = |result: EffectResult| match result {
         EffectResult::Parked { reason, detail } => (reason, detail),
-        EffectResult::Done { .. } => panic!("{result:?}"),
+        _ => panic!("{result:?}"),
     };
     stage.want(effect(1), 1, roles(Demo::BRAM, &[Demo::CHAMPION, Demo::ROOKIE], &[])).await;
     let (reason, detail) = parked(stage.next_report().await.result);

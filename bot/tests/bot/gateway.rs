@@ -8,6 +8,8 @@ use serde_json::json;
 
 use crate::stage::{self, PATIENCE, Stage, effect, roles};
 
+const CALLBACK: &str = "/interactions/{}/{}/callback";
+
 #[tokio::test]
 async fn it_answers_is_ready_and_registers_its_commands_once() {
     let mut stage = Stage::ready().await;
@@ -66,6 +68,53 @@ async fn a_dropped_gateway_comes_back() {
         }
     };
     tokio::time::timeout(Duration::from_secs(40), answered).await.unwrap();
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn after_a_long_outage_there_is_one_session() {
+    let stage = Stage::ready().await;
+    stage.sim.gateway_fault(GatewayFault::RefuseConnections).await.unwrap();
+    stage.sim.gateway_fault(GatewayFault::Drop).await.unwrap();
+    // Longer than serenity is left alone with a connection that doesn't serve.
+    tokio::time::sleep(Duration::from_secs(55)).await;
+    stage.health.check().await.unwrap_err();
+    stage.sim.gateway_fault(GatewayFault::AcceptConnections).await.unwrap();
+    stage.sim.wait_for_bot(Duration::from_secs(60)).await.unwrap();
+    // Whoever else still dials does so every five seconds.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    let sessions = stage.sim.bot().await.unwrap().sessions;
+    assert_eq!(sessions.iter().filter(|session| session.connected).count(), 1, "{sessions:?}");
+    let before = stage.calls("POST", CALLBACK).await;
+    let ping = stage.sim.run_command(Demo::GUILD, Demo::BRAM, Demo::HALL, "ping", json!({})).await.unwrap();
+    ping.reply_containing("Pong").await.unwrap();
+    tokio::time::sleep(stage::QUIET).await;
+    assert_eq!(stage.calls("POST", CALLBACK).await, before + 1);
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn the_last_starts_of_a_day_are_kept() {
+    let mut sim = SimConfig::new(World::demo());
+    sim.limits.session_starts = 9;
+    let stage = Stage::set_with(sim, EmbeddedConfig::default()).await;
+    tokio::time::sleep(stage::QUIET).await;
+    assert!(stage.sim.bot().await.unwrap().sessions.is_empty());
+    stage.end().await;
+}
+
+#[tokio::test]
+async fn commands_are_registered_when_discord_is_able_to() {
+    let sim = SimConfig::new(World::demo());
+    let stage = Stage::set_with(sim, EmbeddedConfig::default()).await;
+    stage.sim.add_fault(Fault::status("GET", "/applications/*/commands", 503).times(2)).await.unwrap();
+    stage.sim.add_fault(Fault::status("PUT", "/applications/*/commands", 500)).await.unwrap();
+    let registered = async {
+        while stage.sim.commands().await.unwrap().is_empty() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, registered).await.unwrap();
     stage.end().await;
 }
 

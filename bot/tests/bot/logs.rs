@@ -52,3 +52,18 @@ impl Logs {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
+
+/// serenity warns of an event it can't read with the whole of it, tokens included.
+#[test]
+fn unreadable_events_are_not_logged() {
+    let logs = Logs::default();
+    let filter = tracing_subscriber::EnvFilter::new(format!("info,{}", guildhall_bot::LOG_DIRECTIVES));
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(logs.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        tracing::warn!(target: "serenity::gateway::ws", "Err deserializing text: why; text: a token");
+        tracing::warn!(target: "serenity::gateway::bridge::shard_queuer", "Err starting shard");
+        tracing::info!(target: "serenity::gateway::shard", "a span's worth");
+    });
+    let text = logs.text();
+    assert!(text.contains("Err starting shard") && !text.contains("a token") && !text.contains("span"), "{text}");
+}

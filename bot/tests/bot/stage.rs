@@ -12,7 +12,7 @@ use domain::{
 use guildhall_bot::{Bot, BotConfig, BotHealth};
 use messages::{
     command::{Command, CommandEnvelope},
-    effect::{Desired, EffectKind, EffectOrder, EffectReport, EffectState},
+    effect::{Desired, EffectKind, EffectOrder, EffectReport, EffectResult, EffectState},
     event::{EffectWantedV1, Event, EventEnvelope, OutcomeV1},
     outcome::SubmissionOutcome,
     topology::Queue,
@@ -129,10 +129,14 @@ impl Stage {
         timeout(PATIENCE, self.commands.recv()).await.expect("a command in time").unwrap()
     }
 
+    /// What came of an effect; what was said before roles were given is left out.
     pub async fn next_report(&mut self) -> EffectReport {
-        match self.next_command().await.command {
-            Command::ReportEffect(report) => report,
-            other => panic!("a report was expected, not {other:?}"),
+        loop {
+            match self.next_command().await.command {
+                Command::ReportEffect(EffectReport { result: EffectResult::Giving { .. }, .. }) => {}
+                Command::ReportEffect(report) => return report,
+                other => panic!("a report was expected, not {other:?}"),
+            }
         }
     }
 
@@ -229,10 +233,14 @@ pub fn effect(n: u128) -> EffectId {
     EffectId::new(Uuid::from_u128(n << 64 | 7))
 }
 
-/// Roles wanted now, and those wanted once.
-pub fn roles(of: discord_sim::UserId, now: &[discord_sim::RoleId], once: &[discord_sim::RoleId]) -> Desired {
-    let set = |roles: &[discord_sim::RoleId]| roles.iter().copied().map(role).collect::<BTreeSet<_>>();
-    Desired::Roles { user_id: user(of), roles: DesiredRoles::default().now(set(once)).now(set(now)) }
+pub fn role_set(roles: &[discord_sim::RoleId]) -> BTreeSet<RoleId> {
+    roles.iter().copied().map(role).collect()
+}
+
+/// Roles wanted now, and those that Guildhall gave.
+pub fn roles(of: discord_sim::UserId, now: &[discord_sim::RoleId], given: &[discord_sim::RoleId]) -> Desired {
+    let roles = DesiredRoles { roles: role_set(now), managed: role_set(given) };
+    Desired::Roles { user_id: user(of), roles }
 }
 
 /// A submission that counted.

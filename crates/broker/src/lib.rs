@@ -19,6 +19,7 @@ mod ticket;
 mod topic;
 
 pub use amqp::AmqpConfig;
+pub use backoff::Backoff;
 pub use broker::Broker;
 pub use embedded::EmbeddedConfig;
 pub use error::{BrokerError, PublishError};

@@ -104,7 +104,7 @@ pub struct Depth {
 }
 
 /// The longest routing key or type that travels, in bytes: AMQP's limit, kept on both engines.
-const MAX_NAME: usize = 255;
+pub(crate) const MAX_NAME: usize = 255;
 
 impl Message {
     /// Refuses what can't travel.

@@ -61,6 +61,9 @@ impl RunOptions {
     }
 }
 
+/// How long a lost session waits for what is in hand, so that it's rarely handled twice at the same time.
+const FINISH: Duration = Duration::from_secs(5);
+
 /// A message with what its engine needs to settle it.
 #[derive(Debug)]
 pub(crate) struct Delivery<T> {
@@ -118,16 +121,19 @@ pub(crate) trait Settler: Send + Sync + 'static {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Lost(pub(crate) String);
 
-/// Runs a session until shutdown (`Ok`) or until it is lost; either way nothing is in hand afterwards.
+/// Runs a session until shutdown (`Ok`), with nothing in hand afterwards, or until it is lost.
+///
+/// `in_hand` outlives the session: a handler that is stuck when it is lost keeps its place among the concurrent ones,
+/// but doesn't keep the next session from beginning. What it has in hand is redelivered meanwhile.
 pub(crate) async fn run_session<S: Session, H: Handler>(
     session: &mut S,
     queue: Queue,
     options: &RunOptions,
     shutdown: &CancellationToken,
     handler: &Arc<H>,
+    in_hand: &mut JoinSet<()>,
 ) -> Result<(), Lost> {
     let settler = session.settler();
-    let mut in_hand = JoinSet::new();
     let mut waiting = Waiting::default();
     let end = loop {
         while in_hand.try_join_next().is_some() {}
@@ -150,10 +156,17 @@ pub(crate) async fn run_session<S: Session, H: Handler>(
     };
     if end.is_ok() {
         session.stop().await;
+        finish(in_hand).await;
+    } else if tokio::time::timeout(FINISH, finish(in_hand)).await.is_err() {
+        tracing::warn!(queue = queue.name(), batches = in_hand.len(), "a consumer goes on with batches in hand");
     }
-    while in_hand.join_next().await.is_some() {}
     settle(&*settler, queue, waiting.rest().map(|delivery| (delivery, Verdict::Release)).collect()).await;
     end
+}
+
+/// Waits for what is in hand.
+pub(crate) async fn finish(in_hand: &mut JoinSet<()>) {
+    while in_hand.join_next().await.is_some() {}
 }
 
 /// Messages received but in no batch yet.

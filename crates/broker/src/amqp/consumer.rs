@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
+    time::Duration,
 };
 
 use futures::{FutureExt, StreamExt, future::join_all};
@@ -12,6 +13,7 @@ use lapin::{
     types::FieldTable,
 };
 use messages::topology::Queue;
+use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -25,15 +27,23 @@ use crate::{
     runner::{Delivery, Lost, Session, Settler, Verdict},
 };
 
+/// A redelivered message that was handled for this long doesn't kill the process.
+const SURVIVAL: Duration = Duration::from_secs(1);
+/// How often a copy for the retry or dead-letter queue is tried; then the message goes back to its own queue.
+const COPY_TRIES: u32 = 8;
+
 /// A channel that consumes a queue.
 ///
-/// It starts with a prefetch of 1 and widens at the first message that is not redelivered. So when a message kills the
-/// process again and again, only that one's delivery count grows, not that of everything that was prefetched behind it.
+/// It starts with a prefetch of 1 and widens at the first message that is not redelivered, or when one that is has been
+/// survived for a second. So when a message kills the process again and again, only that one's delivery count grows, not
+/// that of everything that was prefetched behind it; and one that merely takes long holds nothing up.
 pub(super) struct ChannelSession {
     queue: Queue,
     prefetch: u16,
     consumer: Consumer,
     widened: bool,
+    /// When to widen although the latest message was redelivered, too.
+    survived: Option<Instant>,
     /// Received, but not returned from `receive` yet.
     buffer: VecDeque<Delivery<u64>>,
     settler: Arc<ChannelSettler>,
@@ -59,7 +69,16 @@ impl ChannelSession {
             outstanding: Mutex::default(),
             acknowledging: tokio::sync::Mutex::default(),
         });
-        Ok(Self { queue, prefetch, consumer, widened: prefetch == 1, buffer: VecDeque::new(), settler, link })
+        Ok(Self {
+            queue,
+            prefetch,
+            consumer,
+            widened: prefetch == 1,
+            survived: None,
+            buffer: VecDeque::new(),
+            settler,
+            link,
+        })
     }
 
     /// Requeues what is not settled and keeps the connection for others.
@@ -93,7 +112,16 @@ impl ChannelSession {
             let settler = Arc::clone(&self.settler);
             tokio::spawn(async move { settler.settle(vec![(delivery, Verdict::Dead { why })]).await });
         } else {
+            self.survived = Some(Instant::now() + SURVIVAL);
             self.buffer.push_back(delivery);
+        }
+    }
+
+    /// The next delivery; `None` when it's time to widen.
+    async fn next(&mut self) -> Option<Option<lapin::Result<lapin::message::Delivery>>> {
+        match self.survived {
+            Some(survived) if !self.widened => timeout_at(survived, self.consumer.next()).await.ok(),
+            _ => Some(self.consumer.next().await),
         }
     }
 }
@@ -128,10 +156,11 @@ impl Session for ChannelSession {
                 let count = self.buffer.len().min(limit);
                 return Ok(self.buffer.drain(..count).collect());
             }
-            match self.consumer.next().await {
-                Some(Ok(delivery)) => self.keep(delivery),
-                Some(Err(error)) => return Err(Lost(error.to_string())),
-                None => return Err(Lost("the broker cancelled the consumer".into())),
+            match self.next().await {
+                Some(Some(Ok(delivery))) => self.keep(delivery),
+                Some(Some(Err(error))) => return Err(Lost(error.to_string())),
+                Some(None) => return Err(Lost("the broker cancelled the consumer".into())),
+                None => self.widen().await.map_err(|error| Lost(error.to_string()))?,
             }
         }
     }
@@ -183,7 +212,8 @@ impl Settler for ChannelSettler {
         }
         self.acknowledge(&done).await;
         self.release(&released).await;
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::nearby();
+        let mut tries = 0;
         while !copies.is_empty() {
             let published = join_all(copies.iter().map(|(_, copy)| self.publisher.publish(copy.clone()))).await;
             let mut done = Vec::new();
@@ -202,13 +232,18 @@ impl Settler for ChannelSettler {
             copies = left;
             let Some(error) = reason else { break };
             tracing::warn!(queue = self.queue.name(), %error, messages = copies.len(), "can't put messages aside yet");
+            tries += 1;
+            if tries == COPY_TRIES {
+                let tags: Vec<u64> = copies.into_iter().map(|(tag, _)| tag).collect();
+                return self.release(&tags).await;
+            }
             // Whatever is not acknowledged is redelivered; there is no more to do than that.
             if !self.channel.status().connected() || self.shutdown.is_cancelled() {
                 return;
             }
             tokio::select! {
                 () = self.shutdown.cancelled() => {}
-                () = tokio::time::sleep(backoff.pause()) => {}
+                () = tokio::time::sleep(backoff.step()) => {}
             }
         }
     }

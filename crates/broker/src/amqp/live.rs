@@ -38,7 +38,7 @@ impl LiveTask {
     }
 
     async fn follow(&self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::nearby();
         loop {
             match self.follow_once(&mut backoff).await {
                 // The listener is gone.
@@ -47,14 +47,14 @@ impl LiveTask {
                     tracing::warn!(%error, exchange = self.exchange.name(), "a live listener lost the broker");
                 }
             }
-            tokio::time::sleep(backoff.pause()).await;
+            tokio::time::sleep(backoff.step()).await;
         }
     }
 
     async fn follow_once(&self, backoff: &mut Backoff) -> Result<(), crate::BrokerError> {
         let link = self.links.connect().await?;
         let mut consumer = super::bounded(self.declare(link.channel())).await?;
-        *backoff = Backoff::new();
+        *backoff = Backoff::nearby();
         // Also at the very start: what came before the queue existed was missed.
         if self.feed.send(Live::Missed).await.is_err() {
             return Ok(());

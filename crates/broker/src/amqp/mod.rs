@@ -19,13 +19,14 @@ use lapin::{
     types::FieldTable,
 };
 use messages::topology::{Exchange, Queue};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     BrokerError, Depth, Handler, Listener, Message, PUBLISH_DEADLINE, PublishError, RunOptions,
     backoff::Backoff,
     error::count_published,
-    runner::{Lost, run_session},
+    runner::{Lost, finish, run_session},
 };
 use consumer::ChannelSession;
 use link::Links;
@@ -107,7 +108,22 @@ impl Amqp {
         shutdown: CancellationToken,
         handler: Arc<H>,
     ) -> Result<(), BrokerError> {
-        let mut backoff = Backoff::new();
+        let mut in_hand = JoinSet::new();
+        self.run_sessions(queue, options, shutdown, handler, &mut in_hand).await?;
+        finish(&mut in_hand).await;
+        Ok(())
+    }
+
+    /// Runs one session after the other.
+    async fn run_sessions<H: Handler>(
+        &self,
+        queue: Queue,
+        options: RunOptions,
+        shutdown: CancellationToken,
+        handler: Arc<H>,
+        in_hand: &mut JoinSet<()>,
+    ) -> Result<(), BrokerError> {
+        let mut backoff = Backoff::nearby();
         let mut lost = false;
         loop {
             if self.closing.is_cancelled() {
@@ -124,10 +140,10 @@ impl Amqp {
                     if lost {
                         tracing::info!(queue = queue.name(), "the consumer is connected to the broker again");
                     }
-                    (lost, backoff) = (false, Backoff::new());
+                    (lost, backoff) = (false, Backoff::nearby());
                     let ended = tokio::select! {
                         () = self.closing.cancelled() => return Err(BrokerError::Closed),
-                        ended = run_session(&mut session, queue, &options, &shutdown, &handler) => ended,
+                        ended = run_session(&mut session, queue, &options, &shutdown, &handler, in_hand) => ended,
                     };
                     match ended {
                         Ok(()) => {
@@ -146,7 +162,7 @@ impl Amqp {
             }
             tokio::select! {
                 () = shutdown.cancelled() => return Ok(()),
-                () = tokio::time::sleep(backoff.pause()) => {}
+                () = tokio::time::sleep(backoff.step()) => {}
             }
         }
     }

@@ -107,7 +107,7 @@ enum End {
 
 impl Task {
     async fn run(mut self) {
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::nearby();
         loop {
             let connected = tokio::select! {
                 // Whoever still waits is told "refused" when the ticket is dropped.
@@ -118,7 +118,7 @@ impl Task {
                 Ok(link) => {
                     self.set(State::Connected);
                     tracing::info!("the publisher is connected to the broker");
-                    backoff = Backoff::new();
+                    backoff = Backoff::nearby();
                     match self.serve(&link).await {
                         End::Closed => return link.give_back().await,
                         End::Lost(reason) => reason,
@@ -136,7 +136,7 @@ impl Task {
             }
             tokio::select! {
                 () = self.closing.cancelled() => return,
-                () = tokio::time::sleep(backoff.pause()) => {}
+                () = tokio::time::sleep(backoff.step()) => {}
             }
         }
     }
@@ -315,36 +315,30 @@ impl Flight {
         let mut confirmed = Vec::with_capacity(landed.len());
         let mut lost = Ok(());
         for (number, result) in landed {
-            match result {
-                Ok(Confirmation::Ack(returned)) => {
-                    self.returned.extend(returned.map(|message| address(&message)));
-                    confirmed.push((number, Ok(())));
-                }
+            let (outcome, returned) = match result {
+                Ok(Confirmation::Ack(returned)) => (Ok(()), returned),
                 Ok(Confirmation::Nack(returned)) => {
-                    self.returned.extend(returned.map(|message| address(&message)));
-                    confirmed.push((number, Err(PublishError::Refused("the queue is full or unavailable".into()))));
+                    (Err(PublishError::Refused("the queue is full or unavailable".into())), returned)
                 }
                 Ok(Confirmation::NotRequested) => {
-                    confirmed.push((number, Err(PublishError::Unknown("the channel gives no confirms".into()))));
+                    (Err(PublishError::Unknown("the channel gives no confirms".into())), None)
                 }
                 Err(error) => {
-                    confirmed.push((number, Err(PublishError::Unknown(error.to_string()))));
                     lost = Err(error.to_string());
+                    (Err(PublishError::Unknown(error.to_string())), None)
                 }
-            }
-        }
-        for (number, outcome) in confirmed {
-            let Some(Passenger { address, ticket }) = self.passengers.remove(&number) else { continue };
-            let returned = self.returned.iter().position(|returned| *returned == address);
-            let outcome = match (outcome, returned) {
-                (Ok(()), Some(position)) => {
-                    self.returned.swap_remove(position);
-                    Err(PublishError::Refused("no queue takes this route".into()))
-                }
-                (outcome, _) => outcome,
             };
-            ticket.answer(outcome);
+            let carried = returned.map(|message| address(&message));
+            let foreign = carried.is_some() && carried.as_ref() != self.passengers.get(&number).map(|p| &p.address);
+            self.returned.extend(carried);
+            confirmed.push((number, outcome, foreign));
         }
+        for (number, outcome, foreign) in confirmed {
+            let Some(Passenger { address, ticket }) = self.passengers.remove(&number) else { continue };
+            ticket.answer(verdict(&mut self.returned, &address, outcome, foreign));
+        }
+        // What was returned for a message that has its answer already must not speak for its repeat.
+        self.returned.retain(|returned| self.passengers.values().any(|passenger| passenger.address == *returned));
         lost
     }
 
@@ -356,10 +350,42 @@ impl Flight {
     }
 }
 
+/// What a confirm means, with what was returned so far. `foreign` says that it carried another message's return: then
+/// its own, if there is one, may still be to come with a later confirm.
+fn verdict(returned: &mut Vec<Address>, own: &Address, outcome: Outcome, foreign: bool) -> Outcome {
+    outcome?;
+    match returned.iter().position(|returned| returned == own) {
+        Some(position) => {
+            returned.swap_remove(position);
+            Err(PublishError::Refused("no queue takes this route".into()))
+        }
+        None if foreign => Err(PublishError::Unknown("its confirm came with another message's return".into())),
+        None => Ok(()),
+    }
+}
+
 fn address(returned: &lapin::message::BasicReturnMessage) -> Address {
     Address {
         id: message_id(&returned.delivery.properties),
         exchange: returned.delivery.exchange.to_string(),
         key: returned.delivery.routing_key.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_confirm_with_a_foreign_return_proves_nothing() {
+        let address = |n| Address { id: Uuid::from_u128(n), exchange: "x".into(), key: "k".into() };
+        let mut returned = vec![address(1)];
+        // Confirmed together: 2 carries the return of 1, while its own is attached to a later one.
+        let second = verdict(&mut returned, &address(2), Ok(()), true);
+        assert!(matches!(second, Err(PublishError::Unknown(_))), "{second:?}");
+        let first = verdict(&mut returned, &address(1), Ok(()), false);
+        assert!(matches!(first, Err(PublishError::Refused(_))), "{first:?}");
+        assert!(returned.is_empty());
+        assert_eq!(verdict(&mut returned, &address(3), Ok(()), false), Ok(()));
     }
 }

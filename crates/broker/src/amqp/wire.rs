@@ -10,7 +10,7 @@ use lapin::{
 use messages::topology::Queue;
 use uuid::Uuid;
 
-use crate::{DeadLetter, Message, Received, clock};
+use crate::{DeadLetter, Message, Received, clock, message::MAX_NAME};
 
 const ATTEMPT: &str = "x-guildhall-attempt";
 const WHY: &str = "x-guildhall-why";
@@ -100,7 +100,7 @@ pub(super) fn received(delivery: Delivery) -> Received {
     Received {
         id: message_id(properties),
         kind: kind(properties),
-        key: text(properties, KEY).unwrap_or_else(|| delivery.routing_key.to_string()),
+        key: clip(text(properties, KEY).unwrap_or_else(|| delivery.routing_key.to_string())),
         attempt: attempt(properties),
         redelivered: delivery.redelivered,
         body: delivery.data.into(),
@@ -119,7 +119,7 @@ pub(super) fn dead_letter(delivery: Delivery, queue: Queue) -> DeadLetter {
     DeadLetter {
         id: message_id(properties),
         kind: kind(properties),
-        key: text(properties, KEY).unwrap_or_else(|| delivery.routing_key.to_string()),
+        key: clip(text(properties, KEY).unwrap_or_else(|| delivery.routing_key.to_string())),
         queue,
         why: reason.or_else(|| text(properties, WHY)).unwrap_or_default(),
         attempt: attempt(properties),
@@ -141,7 +141,13 @@ pub(super) fn message_id(properties: &BasicProperties) -> Uuid {
 }
 
 fn kind(properties: &BasicProperties) -> String {
-    properties.kind().as_ref().map(ToString::to_string).unwrap_or_default()
+    clip(properties.kind().as_ref().map(ToString::to_string).unwrap_or_default())
+}
+
+/// What anybody may have written, as long as a name can be that travels.
+fn clip(mut name: String) -> String {
+    name.truncate(name.floor_char_boundary(MAX_NAME));
+    name
 }
 
 fn attempt(properties: &BasicProperties) -> u32 {

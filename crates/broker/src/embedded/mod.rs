@@ -17,12 +17,17 @@ use std::{path::Path, sync::Arc, time::Duration};
 use futures::{StreamExt, stream};
 use messages::topology::{Exchange, Queue};
 use sqlx::SqlitePool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    sync::{mpsc, oneshot},
+    task::JoinSet,
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    BrokerError, Handler, Listener, Message, PUBLISH_DEADLINE, PublishError, Redrive, RunOptions, backoff::Backoff,
-    runner::run_session, ticket,
+    BrokerError, Handler, Listener, Message, PUBLISH_DEADLINE, PublishError, Redrive, RunOptions,
+    backoff::Backoff,
+    runner::{finish, run_session},
+    ticket,
 };
 use command::Command;
 use session::ClaimSession;
@@ -119,13 +124,28 @@ impl Embedded {
         } else {
             None
         };
-        let mut backoff = Backoff::new();
+        let mut in_hand = JoinSet::new();
+        self.run_sessions(queue, options, shutdown, handler, &mut in_hand).await?;
+        finish(&mut in_hand).await;
+        Ok(())
+    }
+
+    /// Runs one session after the other.
+    async fn run_sessions<H: Handler>(
+        &self,
+        queue: Queue,
+        options: RunOptions,
+        shutdown: CancellationToken,
+        handler: Arc<H>,
+        in_hand: &mut JoinSet<()>,
+    ) -> Result<(), BrokerError> {
+        let mut backoff = Backoff::nearby();
         loop {
             if self.closing.is_cancelled() {
                 return Err(BrokerError::Closed);
             }
             let mut session = ClaimSession::new(queue, self.commands.clone(), &self.shared, shutdown.clone());
-            match run_session(&mut session, queue, &options, &shutdown, &handler).await {
+            match run_session(&mut session, queue, &options, &shutdown, &handler, in_hand).await {
                 Ok(()) => return Ok(()),
                 Err(_) if self.closing.is_cancelled() => return Err(BrokerError::Closed),
                 Err(lost) => {
@@ -136,7 +156,7 @@ impl Embedded {
                     );
                     tokio::select! {
                         () = shutdown.cancelled() => return Ok(()),
-                        () = tokio::time::sleep(backoff.pause()) => {}
+                        () = tokio::time::sleep(backoff.step()) => {}
                     }
                 }
             }

@@ -130,7 +130,7 @@ impl Settler for ClaimSettler {
             settlements.push(Settlement { id: delivery.tag.id, attempt: delivery.received.attempt, verdict });
             claims.push(delivery.tag);
         }
-        let mut backoff = Backoff::new();
+        let mut backoff = Backoff::nearby();
         loop {
             let request = settlements.clone();
             let settled =
@@ -147,7 +147,7 @@ impl Settler for ClaimSettler {
                     if self.shutdown.is_cancelled() {
                         return;
                     }
-                    tokio::time::sleep(backoff.pause()).await;
+                    tokio::time::sleep(backoff.step()).await;
                 }
             }
         }

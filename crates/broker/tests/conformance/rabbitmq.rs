@@ -13,6 +13,7 @@ use guildhall_broker::{
 use lapin::{
     BasicProperties, Channel, Connection, ConnectionProperties,
     options::{BasicGetOptions, BasicPublishOptions, BasicRejectOptions, ConfirmSelectOptions},
+    types::{AMQPValue, FieldTable},
 };
 use messages::topology::DELIVERY_LIMIT;
 use tokio_util::sync::CancellationToken;
@@ -223,6 +224,74 @@ async fn a_message_without_a_usable_id_is_dead_lettered_unseen() {
     eventually(|| async { stand.broker.depth(Queue::Scoring).await.unwrap().dead == 1 }).await;
     let dead = stand.broker.dead_letters(Queue::Scoring, 10).await.unwrap();
     assert_eq!((dead[0].id, &dead[0].body[..]), (Uuid::nil(), &b"?"[..]));
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_message_that_takes_long_holds_nothing_up() {
+    let stand = Stand::scaled().await;
+    let messages = commands(3);
+    stand.broker.publish(&messages[0]).await.unwrap();
+    let mut consumer = Consumer::start(&stand.broker, Queue::Scoring, RunOptions::default());
+    consumer.next().await;
+    consumer.crash().await;
+    let options = RunOptions { concurrency: 2, ..RunOptions::default() };
+    let mut consumer = Consumer::start(&stand.broker, Queue::Scoring, options);
+    let stuck = consumer.next().await;
+    assert_eq!((stuck.ids(), stuck.messages[0].redelivered), (vec![messages[0].id], true));
+    for message in &messages[1..] {
+        stand.broker.publish(message).await.unwrap();
+    }
+    for message in &messages[1..] {
+        let batch = consumer.next().await;
+        assert_eq!(batch.ids(), [message.id]);
+        batch.done();
+    }
+    stuck.done();
+    consumer.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stuck_handler_does_not_keep_the_consumer_away() {
+    let _stand = Stand::scaled().await;
+    let (proxy, broker) = proxied().await;
+    let messages = commands(2);
+    broker.publish(&messages[0]).await.unwrap();
+    let options = RunOptions { concurrency: 3, ..RunOptions::default() };
+    let mut consumer = Consumer::start(&broker, Queue::Scoring, options);
+    let stuck = consumer.next().await;
+    proxy.cut();
+    insist(&broker, &messages[1]).await;
+    let mut seen = HashSet::new();
+    while seen.len() < 2 {
+        let batch = consumer.next().await;
+        seen.extend(batch.ids());
+        batch.done();
+    }
+    assert_eq!(seen, ids(&messages).into_iter().collect());
+    stuck.done();
+    consumer.stop().await;
+    broker.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_made_up_key_is_clipped_and_retried() {
+    let stand = Stand::scaled().await;
+    let (_connection, channel) = raw_channel().await;
+    channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
+    let mut headers = FieldTable::default();
+    headers.insert("x-guildhall-key".into(), AMQPValue::LongString("ä".repeat(20_000).into()));
+    let id = Uuid::from_u128(77);
+    let properties = BasicProperties::default().with_message_id(id.to_string().into()).with_headers(headers);
+    let (queue, options) = (Queue::Scoring.name().into(), BasicPublishOptions::default());
+    channel.basic_publish("".into(), queue, options, b"{}", properties).await.unwrap().await.unwrap();
+    let mut consumer = Consumer::start(&stand.broker, Queue::Scoring, RunOptions::default());
+    let batch = consumer.next().await;
+    assert_eq!((batch.ids(), batch.messages[0].key.len()), (vec![id], 254));
+    batch.retry("once more");
+    let batch = consumer.next().await;
+    assert_eq!((batch.ids(), batch.messages[0].attempt), (vec![id], 2));
+    batch.done();
     consumer.stop().await;
 }
 
