@@ -267,7 +267,10 @@ async fn many_messages_go_through(stand: Stand) {
     for options in [worker, RunOptions { max_batch: 20, concurrency: 4, ..worker }] {
         let messages = commands(COUNT);
         let began = Instant::now();
-        assert!(stand.broker.publish_many(&messages).await.iter().all(Result::is_ok));
+        // Not all at once: the deadline of a publish is a promise to callers, not a measure of this machine.
+        for messages in messages.chunks(2_000) {
+            assert!(stand.broker.publish_many(messages).await.iter().all(Result::is_ok));
+        }
         let published = began.elapsed();
 
         let finished = CancellationToken::new();
