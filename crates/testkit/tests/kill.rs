@@ -1,7 +1,7 @@
 //! kill -9 in the middle of everything, on both stacks: what was taken is counted once, what was not is not, and the
 //! ledger, the standings and the roles agree afterwards. And SIGTERM: an orderly end.
 //!
-//! The instants are random: `TEST_SEED` repeats a run's.
+//! The instants are random: `TEST_SEED` repeats a run's. `TEST_KILLS` makes it more than ten on each stack.
 
 use std::{
     collections::BTreeMap,
@@ -25,10 +25,10 @@ use tokio::{
 
 guild_tests!(killed_at_random_nothing_is_lost_or_doubled, sigterm_ends_every_process_in_good_order);
 
-/// Submissions, how many are under way at once, and how often something is killed meanwhile.
-const SUBMISSIONS: usize = 400;
+/// How often something is killed, the submissions for each kill, and how many of those are under way at once.
+const KILLS: usize = 10;
+const FOR_EACH: usize = 60;
 const AT_ONCE: usize = 8;
-const KILLS: usize = 5;
 /// How long an orderly end may take.
 const ORDERLY: Duration = Duration::from_secs(25);
 
@@ -83,7 +83,12 @@ async fn killed_at_random_nothing_is_lost_or_doubled(t: GuildTest) -> Result<()>
         Ok(seed) => seed.parse().context("TEST_SEED must be a number")?,
         Err(_) => uuid::Uuid::now_v7().as_u128() as u64,
     };
-    println!("{}: TEST_SEED={seed}", kind.name());
+    let kills = match std::env::var("TEST_KILLS") {
+        Ok(kills) => kills.parse().context("TEST_KILLS must be a number")?,
+        Err(_) => KILLS,
+    };
+    let submissions = kills * FOR_EACH;
+    println!("{}: TEST_SEED={seed}, {kills} kills", kind.name());
     let mut random = StdRng::seed_from_u64(seed);
 
     t.season("Autumn").await?;
@@ -96,7 +101,7 @@ async fn killed_at_random_nothing_is_lost_or_doubled(t: GuildTest) -> Result<()>
     for number in 1..=6 {
         members.push(t.enrolled(&format!("m{number}")).await?);
     }
-    let plans: Vec<Plan> = (0..SUBMISSIONS)
+    let plans: Vec<Plan> = (0..submissions)
         .map(|number| Plan {
             user: members[random.random_range(0..members.len())].id(),
             key: format!("kill-{number}"),
@@ -105,7 +110,7 @@ async fn killed_at_random_nothing_is_lost_or_doubled(t: GuildTest) -> Result<()>
         .collect();
 
     // The load, with kills in between: each when a certain number of deeds was tried.
-    let mut moments: Vec<usize> = (0..KILLS).map(|_| random.random_range(SUBMISSIONS / 20..SUBMISSIONS)).collect();
+    let mut moments: Vec<usize> = (0..kills).map(|_| random.random_range(submissions / 20..submissions)).collect();
     moments.sort_unstable();
     let tried = Arc::new(AtomicUsize::new(0));
     let recorder: Arc<Mutex<BTreeMap<String, Known>>> = Arc::default();
@@ -191,7 +196,7 @@ async fn judge(t: &GuildTest, plans: &[Plan], members: &[Member], known: &BTreeM
         wanted.insert(submission.submission_id.to_string(), plan.quantity * 10);
         *totals.entry(plan.user).or_default() += plan.quantity * 10;
     }
-    ensure!(wanted.len() >= SUBMISSIONS / 2, "only {} deeds were taken: nothing was tested", wanted.len());
+    ensure!(wanted.len() >= plans.len() / 2, "only {} deeds were taken: nothing was tested", wanted.len());
     t.settle().await?;
     let mut found: BTreeMap<String, i64> = BTreeMap::new();
     for member in members {

@@ -121,9 +121,9 @@ fn serially(order: &[Op], season: &Season, item: ItemId) -> End {
 
 pub async fn any_order_ends_where_some_serial_order_does(mut world: World) {
     let number = |name: &str, default| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(default);
-    let scenarios: usize = number("GUILDHALL_ORDERS", 200);
-    let seed = number("GUILDHALL_SEED", uuid::Uuid::now_v7().as_u128() as u32 as usize) as u64;
-    println!("{scenarios} orders, GUILDHALL_SEED={seed}");
+    let scenarios: usize = number("TEST_ORDERS", 200);
+    let seed = number("TEST_SEED", uuid::Uuid::now_v7().as_u128() as u32 as usize) as u64;
+    println!("{scenarios} orders, TEST_SEED={seed}");
     let mut rng = StdRng::seed_from_u64(seed);
 
     let season = world.season(true, domain::ladder::OnFall::Keep).await;
@@ -156,7 +156,7 @@ pub async fn any_order_ends_where_some_serial_order_does(mut world: World) {
         let end: End = there.map(|submission| (submission.state, submission.version, points));
         let end = format!("{end:?}");
         let may = ends(&ops_of(scenario), &season, item);
-        assert!(may.contains(&end), "scenario {scenario} (GUILDHALL_SEED={seed}) ended {end}, not in {may:?}");
+        assert!(may.contains(&end), "scenario {scenario} (TEST_SEED={seed}) ended {end}, not in {may:?}");
         found[scenario % 4].insert(end);
     }
     drop(tx);
