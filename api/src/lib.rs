@@ -11,6 +11,7 @@ mod extract;
 mod key;
 mod layers;
 mod paging;
+mod prefer;
 mod routes;
 mod server;
 mod state;

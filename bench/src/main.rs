@@ -1,5 +1,6 @@
 //! Reproducible measurements, each against a stated ceiling. `cargo run --release -p guildhall-bench -- --help`
 
+mod outages;
 mod throughput;
 
 use clap::{Parser, Subcommand};
@@ -16,6 +17,8 @@ enum Run {
     /// How many submissions a second one worker takes from a backlog, against how fast the same database writes the same
     /// rows with nothing else to do.
     Throughput(throughput::Options),
+    /// Database, broker and network fail under load: nothing is lost, nothing counted twice, all recovers by itself.
+    Outages(outages::Options),
 }
 
 fn main() -> anyhow::Result<()> {
@@ -24,6 +27,7 @@ fn main() -> anyhow::Result<()> {
     runtime.block_on(async {
         match cli.run {
             Run::Throughput(options) => throughput::run(options).await,
+            Run::Outages(options) => outages::run(options).await,
         }
     })
 }

@@ -9,10 +9,11 @@ use axum::{
 };
 use tracing::Instrument;
 
-use crate::{error::ApiError, state::ApiState};
+use crate::{error::ApiError, key::IdempotencyKey, prefer, state::ApiState};
 
-/// How long a request may take: a wait of 10 s for an outcome, and the publish before it, fit in.
-const REQUEST_DEADLINE: Duration = Duration::from_secs(12);
+/// How long a request may take, besides what the caller would wait for an outcome: whatever hangs behind it, the caller
+/// hears within two seconds.
+const PATIENCE: Duration = Duration::from_millis(1_900);
 
 /// Turns a request away when too many are at work; else does it in a task of its own, so that neither a client that
 /// goes away nor a deadline cuts off a transaction in the middle.
@@ -23,6 +24,8 @@ pub(crate) async fn work(State(state): State<ApiState>, request: Request, next: 
         return ApiError::unavailable("overloaded", "Too much is going on right now. Try again in a moment.")
             .into_response();
     };
+    let patience = PATIENCE + Duration::from_secs(prefer::wait(request.headers()).unwrap_or_default());
+    let key = request.extensions().get::<IdempotencyKey>().map(|key| key.as_str().to_owned());
     let task = state.tasks.spawn(
         async move {
             let response = next.run(request).await;
@@ -31,14 +34,15 @@ pub(crate) async fn work(State(state): State<ApiState>, request: Request, next: 
         }
         .in_current_span(),
     );
-    match tokio::time::timeout(REQUEST_DEADLINE, task).await {
+    match tokio::time::timeout(patience, task).await {
         Ok(Ok(response)) => response,
         // The panic's own text was printed where it happened; it may quote what nobody should read in an answer.
         Ok(Err(_)) => ApiError::Internal(anyhow::anyhow!("a handler panicked")).into_response(),
-        Err(_) => ApiError::unavailable(
-            "timed_out",
-            "This took too long; it may still be done. Repeat it with the same Idempotency-Key.",
-        )
+        Err(_) => match key {
+            // It may still be done.
+            Some(key) => ApiError::unknown(&key),
+            None => ApiError::unavailable("timed_out", "This took too long. Try again in a moment."),
+        }
         .into_response(),
     }
 }

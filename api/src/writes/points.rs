@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use axum::{
-    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
+    http::{HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use broker::{Message, PublishError};
@@ -17,10 +17,8 @@ use messages::{
 use store::inbox;
 use tokio::time::Instant;
 
-use crate::{auth::Acting, error::ApiError, extract::Asked, state::ApiState};
+use crate::{auth::Acting, error::ApiError, extract::Asked, prefer, state::ApiState};
 
-/// The longest that anybody may wait for an outcome, in seconds.
-const MAX_WAIT: u64 = 10;
 /// How long the first look at the inbox waits; half as long again before each further one.
 const FIRST_LOOK: Duration = Duration::from_millis(10);
 /// The longest between two looks.
@@ -44,7 +42,7 @@ impl Asked {
             reply: None,
             command,
         };
-        let wait = wait(&self.headers);
+        let wait = prefer::wait(&self.headers);
         let mut outcome = if self.key.is_given() { outcome(state, &envelope).await? } else { None };
         if outcome.is_none() {
             self.publish(state, &envelope).await?;
@@ -134,18 +132,6 @@ fn told(outcome: Outcome) -> Response {
         None => ApiError::Conflict(("rejected", detail.into())),
     }
     .into_response()
-}
-
-/// How long the caller would wait, by `Prefer: wait=N` (RFC 7240). What can't be read there is ignored, as it says.
-fn wait(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get_all("prefer")
-        .iter()
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split([',', ';']))
-        .find_map(|preference| preference.trim().strip_prefix("wait=")?.trim_matches('"').parse::<u64>().ok())
-        .map(|seconds| seconds.min(MAX_WAIT))
-        .filter(|seconds| *seconds > 0)
 }
 
 /// The id of a submission that a command makes.

@@ -3,7 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use sqlx::{
-    Postgres, Sqlite, Transaction,
+    Connection, Postgres, Sqlite, SqliteConnection, Transaction,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgPool, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous},
@@ -17,7 +17,7 @@ static SQLITE: Migrator = sqlx::migrate!("../../migrations/sqlite");
 /// How long one statement may take on PostgreSQL.
 const STATEMENT: Duration = Duration::from_secs(15);
 /// How long to wait for a free connection.
-const ACQUIRE: Duration = Duration::from_secs(2);
+const ACQUIRE: Duration = Duration::from_millis(1_200);
 
 /// The store: cheap to clone, one pool (SQLite: a writer of one and readers) behind it.
 #[derive(Debug, Clone)]
@@ -97,11 +97,13 @@ impl Store {
         let write = SqlitePoolOptions::new()
             .max_connections(1)
             .acquire_timeout(Duration::from_secs(10))
+            .before_acquire(|connection, _| Box::pin(usable(connection)))
             .connect_with(options.clone())
             .await?;
         let read = SqlitePoolOptions::new()
             .max_connections(4)
             .acquire_timeout(ACQUIRE)
+            .before_acquire(|connection, _| Box::pin(usable(connection)))
             .connect_lazy_with(options.pragma("query_only", "1"));
         Ok(Self { pool: Pool::Sqlite { write, read } })
     }
@@ -192,6 +194,12 @@ impl Store {
             }
         }
     }
+}
+
+/// SQLite ends a transaction by itself when the disk is full; sqlx goes on counting it, and could never begin another on
+/// that connection.
+async fn usable(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+    Ok(!connection.is_in_transaction())
 }
 
 /// A newer program may have migrated further: that is no error for the older one still running.

@@ -37,7 +37,9 @@ impl Ran {
 /// When it was not built.
 pub fn program() -> Result<PathBuf> {
     let test = std::env::current_exe().context("where is this test's executable?")?;
-    let built = test.parent().and_then(|deps| deps.parent()).context("the test is not in a target folder")?;
+    let beside = test.parent().context("the test is not in a target folder")?;
+    // A test lies in `deps`, below what was built.
+    let built = if beside.ends_with("deps") { beside.parent().unwrap_or(beside) } else { beside };
     let program = built.join("guildhall");
     ensure!(program.exists(), "{} is missing: run `cargo build` first (scripts/test does)", program.display());
     Ok(program)

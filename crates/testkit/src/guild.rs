@@ -41,7 +41,10 @@ pub struct GuildTest {
 
 impl GuildTest {
     /// A guild that no other test has.
-    pub(crate) fn new(stack: Arc<Stack>) -> Result<Self> {
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub fn new(stack: Arc<Stack>) -> Result<Self> {
         let place = stack.discord().take()?;
         let id = GuildId::new(place.guild.0)?;
         Ok(Self { stack, place, id, made: Arc::default() })

@@ -29,8 +29,9 @@ pub use http::{Answer, Request};
 pub use logs::Logs;
 pub use member::{Member, final_answer};
 pub use proxy::Proxy;
+pub use recipe::free_address;
 pub use run::{Failed, run};
-pub use stack::{Kind, Stack};
+pub use stack::{Kind, Own, Stack};
 pub use time::{PATIENCE, now, until, until_within};
 
 /// Makes of each `async fn(GuildTest) -> anyhow::Result<()>` a test on the embedded stack and one on the scaled stack.

@@ -63,8 +63,8 @@ pub(crate) fn processes(
     kind: Kind,
     common: &[(String, String)],
     discord: [(String, String); 3],
+    api: SocketAddr,
 ) -> Result<Vec<Recipe>> {
-    let api = free_address()?;
     let with = |more: Vec<(String, String)>| common.iter().cloned().chain(more).collect::<Vec<_>>();
     let listen = pair("GUILDHALL_LISTEN", api);
     if kind == Kind::Embedded {
@@ -91,7 +91,10 @@ pub(crate) fn pair(name: &str, value: impl ToString) -> (String, String) {
 
 /// An address that nobody uses, from below the ports that systems give to outgoing connections, so that it is still
 /// free when a killed process comes back for it.
-pub(crate) fn free_address() -> Result<SocketAddr> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_address() -> Result<SocketAddr> {
     const PORTS: std::ops::Range<u32> = 20_000..32_000;
     let span = PORTS.end - PORTS.start;
     let random = u32::try_from(uuid::Uuid::now_v7().as_u128() & 0xffff_ffff)?;

@@ -26,7 +26,11 @@ pub(crate) struct Services {
 impl Services {
     /// Takes the services that the environment names, and makes them empty.
     pub(crate) async fn take() -> Result<Self> {
-        let (server, amqp_url) = (named("TEST_DATABASE_URL")?, named("TEST_AMQP_URL")?);
+        Self::take_these(named("TEST_DATABASE_URL")?, named("TEST_AMQP_URL")?).await
+    }
+
+    /// Takes these services, and makes them empty.
+    pub(crate) async fn take_these(server: String, amqp_url: String) -> Result<Self> {
         let mut admin =
             PgConnection::connect(&server).await.context("TEST_DATABASE_URL: PostgreSQL can't be reached")?;
         let deadline = tokio::time::Instant::now() + TURN;

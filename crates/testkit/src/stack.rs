@@ -52,6 +52,20 @@ impl Kind {
     }
 }
 
+/// What a stack of one's own has of its own; by default it is like all others.
+#[derive(Debug, Default)]
+pub struct Own {
+    /// The URLs of a PostgreSQL and a RabbitMQ for it, in place of those that the environment names. It finds a
+    /// database of its own on the former.
+    pub services: Option<(String, String)>,
+    /// The data folder of the embedded stack.
+    pub data: Option<PathBuf>,
+    /// Where the API listens.
+    pub api: Option<SocketAddr>,
+    /// What single processes are told otherwise: process, variable, value. `{database}` stands for the database's name.
+    pub told: Vec<(&'static str, String, String)>,
+}
+
 /// A running system.
 pub struct Stack {
     kind: Kind,
@@ -81,20 +95,27 @@ impl Stack {
             Kind::Embedded => &EMBEDDED,
             Kind::Scaled => &SCALED,
         };
-        let start = async || Self::start(kind).await.map(Arc::new).map_err(|error| format!("{error:#}"));
+        let start =
+            async || Self::start(kind, Own::default()).await.map(Arc::new).map_err(|error| format!("{error:#}"));
         match cell.get_or_init(start).await {
             Ok(stack) => Ok(Arc::clone(stack)),
             Err(why) => bail!("the {} stack does not start: {why}", kind.name()),
         }
     }
 
-    async fn start(kind: Kind) -> Result<Self> {
+    /// A stack that nobody else uses. It ends when dropped.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub async fn start(kind: Kind, own: Own) -> Result<Self> {
         let folder = folder(kind)?;
-        let data = folder.join("data");
-        let services = match kind {
-            Kind::Embedded => None,
-            Kind::Scaled => Some(Services::take().await?),
+        let data = own.data.unwrap_or_else(|| folder.join("data"));
+        let services = match (kind, own.services) {
+            (Kind::Embedded, _) => None,
+            (Kind::Scaled, None) => Some(Services::take().await?),
+            (Kind::Scaled, Some((database, amqp))) => Some(Services::take_these(database, amqp).await?),
         };
+        let api = own.api.map_or_else(recipe::free_address, Ok)?;
         let discord = Discord::start().await?;
         let sim = discord.sim();
         let ca = folder.join("discord-ca.pem");
@@ -106,7 +127,13 @@ impl Stack {
             pair("DISCORD_API_ADDR", sim.rest_addr()),
             pair("DISCORD_API_CA", ca.display()),
         ];
-        let recipes = recipe::processes(kind, &common, reach)?;
+        let mut recipes = recipe::processes(kind, &common, reach, api)?;
+        for (process, variable, value) in own.told {
+            let recipe = recipes.iter_mut().find(|recipe| recipe.name == process);
+            let database = services.as_ref().and_then(|services| services.database_url.rsplit('/').next());
+            let value = value.replace("{database}", database.unwrap_or_default());
+            recipe.with_context(|| format!("no process is called {process}"))?.env.push((variable, value));
+        }
         if services.is_some() {
             command_line::run(&["migrate"], &common).await?.ok().context("guildhall migrate")?;
         }

@@ -10,10 +10,11 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use store::Store;
 use tower::ServiceExt;
 
-use super::{REQUEST_DEADLINE, work};
+use super::{PATIENCE, work};
 use crate::{
     config::{ApiConfig, Secret},
     error::ApiError,
+    key::IdempotencyKey,
     state::ApiState,
 };
 
@@ -57,7 +58,7 @@ async fn what_takes_too_long_is_answered_and_still_done() {
     tokio::time::pause();
     let (done, mut is_done) = tokio::sync::watch::channel(false);
     let slow = async move || {
-        tokio::time::sleep(REQUEST_DEADLINE + Duration::from_millis(200)).await;
+        tokio::time::sleep(PATIENCE + Duration::from_millis(200)).await;
         done.send_replace(true);
     };
     let app = Router::new().route("/slow", get(slow)).layer(middleware::from_fn_with_state(state.clone(), work));
@@ -66,4 +67,10 @@ async fn what_takes_too_long_is_answered_and_still_done() {
     assert!(body.contains("timed_out"), "{body}");
     assert_eq!(state.slots.available_permits(), state.config.max_requests - 1, "its place is taken while it works");
     is_done.wait_for(|done| *done).await.unwrap();
+
+    // A change is answered with the key to repeat it with.
+    let key = IdempotencyKey::of(&axum::http::HeaderMap::new()).unwrap();
+    let (status, body) = ask(&app.layer(axum::Extension(key.clone())), "/slow").await;
+    assert_eq!(status, 503);
+    assert!(body.contains("\"unknown\"") && body.contains(key.as_str()), "{body}");
 }
